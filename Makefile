@@ -1,0 +1,53 @@
+# Everything runs in .venv; PYTHON chooses the interpreter it is made from (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test check types lint layers fix bench soak eval clean
+
+demo: $(VENV)/.demo
+	@$(BIN)/midfill models pull --if-missing
+	@$(BIN)/midfill demo $(DEMO)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(TEST)
+
+soak: $(VENV)/.test
+	MIDFILL_SOAK=1 $(BIN)/python -m pytest -m soak --timeout=1800 $(TEST)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.support.clients_check
+
+bench: $(VENV)/.test
+	$(BIN)/python -m bench.smoke --json
+
+eval: $(VENV)/.demo
+	@echo "Nothing is evaluated yet: the first evaluation comes with the context work."
+
+fix: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.created pyproject.toml
+	$(PIP) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.created pyproject.toml
+	$(PIP) -e '.[embedded,test]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml
+	$(PIP) -e '.[embedded,test,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

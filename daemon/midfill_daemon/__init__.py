@@ -1,0 +1,1 @@
+"""The shared backend of Midfill: tasks, models, records."""

@@ -1,0 +1,184 @@
+"""What travels between a client and the daemon: requests, events, tools, versions. Imports nothing of ours."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal, TypeVar
+
+PROTOCOL_VERSION = 1
+"""Shared by both sides; a client starts or keeps only a daemon that speaks exactly this version."""
+
+Raw = Mapping[str, Any]
+"""A decoded JSON object that nobody has checked yet."""
+
+
+# --- the completion task ------------------------------------------------------------------------
+
+Shape = Literal["line", "block"]
+"""`line` ends at the first line break; `block` may run on to the end of the enclosing scope."""
+
+Priority = Literal["interactive", "speculative", "batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A piece of another file that helps to complete this one; `score` orders them, best first."""
+
+    path: str
+    text: str
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Text around the caret with `\\n` line ends; `path` is relative to the workspace, with `/`."""
+
+    path: str
+    language: str
+    prefix: str
+    suffix: str
+    shape: Shape = "block"
+    max_tokens: int = 64
+    repository: str = ""
+    snippets: tuple[Snippet, ...] = ()
+    priority: Priority = "interactive"
+    editor: str = ""
+    """An opaque id of the editor window, so that its KV cache stays in one slot of the engine."""
+
+
+# --- events, one JSON object a line --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Generated text, to be appended."""
+
+    type: ClassVar[str] = "delta"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One complete value of a list answer (an action item, a finding, a document)."""
+
+    type: ClassVar[str] = "item"
+    data: Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Progress in words; `code` is stable, `message` is for people."""
+
+    type: ClassVar[str] = "status"
+    code: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The daemon asks the client to run a workspace tool; the answer goes to /v1/runs/{run}/calls/{id}."""
+
+    type: ClassVar[str] = "call"
+    run: str
+    id: str
+    tool: str
+    arguments: Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The last event of a run that succeeded."""
+
+    type: ClassVar[str] = "result"
+    data: Raw = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last event of a run that failed; `code` is one of `errors.CODES`."""
+
+    type: ClassVar[str] = "error"
+    code: str
+    message: str
+    retry_after_s: float | None = None
+
+
+Event = Delta | Item | Status | Call | Result | Failure
+EVENTS: Mapping[str, type[Event]] = {kind.type: kind for kind in (Delta, Item, Status, Call, Result, Failure)}
+
+
+def encode(event: Event) -> bytes:
+    """One event as a line of ASCII JSON (ASCII, so that a lone surrogate survives the wire)."""
+    return json.dumps({"type": event.type, **asdict(event)}).encode() + b"\n"
+
+
+def decode(line: bytes | str) -> Event:
+    """The event of one line. Raises ValueError for anything that is not one; unknown fields are ignored."""
+    raw = json.loads(line)
+    if not isinstance(raw, dict) or raw.get("type") not in EVENTS:
+        raise ValueError("not an event")
+    kind = EVENTS[raw["type"]]
+    known = {part.name: raw[part.name] for part in fields(kind) if part.name in raw}
+    try:
+        return kind(**known)
+    except TypeError as exc:
+        raise ValueError(f"event {kind.type}: {exc}") from exc
+
+
+# --- the handshake -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InlineModel:
+    """What the language server must know of the inline model to build a request that fits it."""
+
+    ready: bool
+    reason: str = ""
+    """Why it is not ready, in words for the user; empty when ready."""
+    code: str = ""
+    name: str = ""
+    provider: str = ""
+    format: str = ""
+    """The FIM format, or `prefix-only`: then nothing after the caret is used."""
+    revision: str = ""
+    """Changes with the model, the template, the sampling and the prompt version; part of every cache key."""
+    context_tokens: int = 2048
+    prompt_tokens: int = 1024
+    """The largest prompt that the daemon will send; the server packs to it."""
+    max_tokens: int = 64
+    chars_per_token: float = 3.0
+    prefill_tokens_s: float = 1000.0
+    local: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The answer of GET /v1/health."""
+
+    version: str
+    protocol: int
+    pid: int
+    inline: InlineModel
+    uptime_s: float = 0.0
+    draining: bool = False
+    environment: str = ""
+    """A digest of the MIDFILL_* variables the daemon was started with, to notice a mismatch."""
+
+
+def parse_health(raw: Any) -> Health:
+    """Raises ValueError when the answer is not a handshake of any version."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("protocol"), int):
+        raise ValueError("not a Midfill daemon")
+    inline = raw.get("inline")
+    model = _only_known(InlineModel, inline if isinstance(inline, dict) else {"ready": False})
+    return _only_known(Health, {**raw, "inline": model})
+
+
+HandshakeT = TypeVar("HandshakeT", InlineModel, Health)
+
+
+def _only_known(kind: type[HandshakeT], raw: Raw) -> HandshakeT:
+    try:
+        return kind(**{part.name: raw[part.name] for part in fields(kind) if part.name in raw})
+    except TypeError as exc:
+        raise ValueError(f"{kind.__name__}: {exc}") from exc

@@ -1,0 +1,231 @@
+"""The embedded engine: keeps llama.cpp's server alive in a child process and speaks to it as to any llama-server."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from midfill_daemon import engine, errors, weights
+from midfill_daemon.backoff import Backoff
+from midfill_daemon.models import Tier
+from midfill_daemon.providers import Generation, ModelInfo, Piece, Provider, Usage
+from midfill_daemon.providers.llama_server import LlamaServer
+
+log = logging.getLogger(__name__)
+
+ENGINE = (sys.executable, "-P", "-m", "midfill_daemon.engine")
+CONTEXT_TOKENS = 2048
+SLOTS = 1
+"""Two slots halve the speed of both; one slot keeps several editors warm by the engine's prompt cache in RAM."""
+BATCH_TOKENS = 64
+"""With 64 a cancelled prompt frees its slot in about 0.3 s, with 128 in 0.6 s; 32 makes reading slower."""
+HEALTHY_S = 60.0
+"""An engine that lived this long did not die of its start: the next restart is immediate again."""
+LOOK_AGAIN_S = 1.0
+STOP_S = 2.0
+WARM_UP = "def read_lines(path):\n    with open(path) as file:\n        return [line.rstrip() for line in file]\n\n" * 4
+"""About 120 tokens. Reading them tells the prefill speed, which the first handshake already reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to start the engine."""
+
+    locate: Callable[[], Path]
+    """The model file; raises ModelMissing, and is asked again until it does not."""
+    connect: Callable[[str, str], Provider]
+    """A provider for the engine's URL and API key."""
+    context_tokens: int = CONTEXT_TOKENS
+    slots: int = SLOTS
+    timeout_s: float = 30.0
+    """The longest wait of a request for an engine that is loading."""
+    command: tuple[str, ...] = ENGINE
+
+
+def make(tier: Tier, models: Path) -> "Embedded":
+    """The provider of a tier; nothing is started yet."""
+
+    def locate() -> Path:
+        return weights.gguf(Path(tier.url)) if tier.url else weights.locate(weights.DEFAULT, models)[0]
+
+    def connect(url: str, api_key: str) -> Provider:
+        return LlamaServer(url, api_key=api_key, timeout_s=tier.timeout_s, model=tier.model)
+
+    return Embedded(
+        Plan(locate, connect, tier.context_tokens or CONTEXT_TOKENS, tier.slots or SLOTS, tier.timeout_s),
+    )
+
+
+@dataclass(slots=True)
+class Embedded:
+    """A Provider that owns its service. `start` begins to load the model; else the first request does."""
+
+    plan: Plan
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    backoff: Backoff = field(default_factory=Backoff)
+    _keeper: asyncio.Task[None] | None = None
+    _state: Provider | errors.MidfillError | None = None
+    """The service, or why there is none; None while it loads."""
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when `_state` is not None."""
+    _ready_s: float = 0.0
+
+    def start(self) -> None:
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name="engine")
+
+    async def describe(self) -> ModelInfo:
+        return await (await self._service()).describe()
+
+    async def stream(self, generation: Generation) -> AsyncGenerator[Piece | Usage, None]:
+        service = await self._service()
+        async with aclosing(service.stream(generation)) as values:
+            async for value in values:
+                yield value
+
+    async def count_tokens(self, text: str) -> int:
+        return await (await self._service()).count_tokens(text)
+
+    async def close(self) -> None:
+        """Returns when the engine's process is gone."""
+        if self._keeper is None:
+            return
+        self._keeper.cancel()
+        await asyncio.wait({self._keeper})
+        self._settle(errors.ProviderDown("the embedded engine is stopped"))
+
+    async def _service(self) -> Provider:
+        self.start()
+        try:
+            async with asyncio.timeout(self.plan.timeout_s):
+                await self._settled.wait()
+        except TimeoutError as exc:
+            raise errors.ProviderDown("the model is loading") from exc
+        if isinstance(self._state, errors.MidfillError):
+            # A new exception each time: a shared one would collect the tracebacks of all who raise it.
+            raise errors.from_wire(self._state.code, self._state.message)
+        assert self._state is not None, "settled without a state"
+        return self._state
+
+    def _settle(self, state: Provider | errors.MidfillError | None) -> None:
+        self._state = state
+        if state is None:
+            self._settled.clear()
+        else:
+            self._settled.set()
+
+    async def _keep(self) -> None:
+        """Run one engine after the other, for as long as the daemon lives."""
+        while True:
+            model = await self._model()
+            self._settle(None)
+            self._ready_s = self.clock()
+            try:
+                await self._run(model)
+            except errors.MidfillError as exc:
+                self._fail(exc)
+            if self.clock() - self._ready_s >= HEALTHY_S:
+                self.backoff.succeeded()
+            self.backoff.failed(self.clock())
+            await self.sleep(self.backoff.wait_s(self.clock()))
+
+    async def _model(self) -> Path:
+        """The model file, as soon as there is one."""
+        while True:
+            try:
+                return self.plan.locate()
+            except errors.ModelMissing as exc:
+                self._fail(exc)
+            await self.sleep(LOOK_AGAIN_S)
+
+    def _fail(self, error: errors.MidfillError) -> None:
+        known = isinstance(self._state, errors.MidfillError) and self._state.message == error.message
+        if not known:
+            log.warning("engine.down", extra={"code": error.code, "reason": error.message})
+        self._settle(error)
+
+    async def _run(self, model: Path) -> None:
+        """One life of the engine. Always ends by raising."""
+        api_key = secrets.token_urlsafe(32)
+        process = await _spawn(self.plan.command)
+        try:
+            url = await _greet(process, self._settings(model, api_key))
+            service = self.plan.connect(url, api_key)
+            try:
+                await _warm_up(service)
+                self._ready_s = self.clock()
+                self._settle(service)
+                log.info("engine.ready", extra={"pid": process.pid})
+                status = await process.wait()
+            finally:
+                await service.close()
+        finally:
+            await _end(process)
+        raise errors.ProviderDown(f"the embedded engine stopped (status {status}) and is being restarted")
+
+    def _settings(self, model: Path, api_key: str) -> engine.Settings:
+        cores = _cores()
+        return engine.Settings(
+            model=str(model),
+            api_key=api_key,
+            threads=max(1, cores - 1),
+            prompt_threads=cores,
+            context_tokens=self.plan.context_tokens,
+            slots=self.plan.slots,
+            batch=BATCH_TOKENS,
+        )
+
+
+def _cores() -> int:
+    """The processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+async def _spawn(command: tuple[str, ...]) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    try:
+        # Its stderr is ours: the daemon's log.
+        return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    except OSError as exc:
+        raise errors.ProviderDown(f"the embedded engine cannot be started: {exc.strerror}") from exc
+
+
+async def _greet(process: asyncio.subprocess.Process, settings: engine.Settings) -> str:
+    """Hand over the settings and wait for the URL. A process that dies instead closes the pipe, so nothing hangs."""
+    assert process.stdin is not None, "spawned with pipes"
+    assert process.stdout is not None, "spawned with pipes"
+    process.stdin.write(json.dumps(asdict(settings)).encode() + b"\n")
+    try:
+        answer = json.loads(await process.stdout.readline())
+    except ValueError as exc:
+        raise errors.ProviderError("the embedded engine died while it loaded the model") from exc
+    if "error" in answer:
+        raise errors.from_wire(answer["error"], answer["message"])
+    return str(answer["url"])
+
+
+async def _warm_up(service: Provider) -> None:
+    async with aclosing(service.stream(Generation(prompt=WARM_UP, max_tokens=0))) as values:
+        async for _ in values:
+            pass
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask by closing stdin, then kill. Returns when the process is gone."""
+    assert process.stdin is not None, "spawned with pipes"
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,126 @@
+"""What the providers that speak HTTP share: which error of ours an answer is, and where a service runs."""
+
+import ipaddress
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from midfill_daemon.errors import ProviderDown, ProviderError, ProviderRejected, RateLimited, Truncated
+
+REASON_CHARS = 160
+ECHO_CHARS = 16
+"""An error message that shares this many characters with the prompt is taken to quote it."""
+
+LONGEST_RETRY_S = 3600.0
+REFUSED_KEY = (401, 403)
+TOO_MANY = 429
+LOADING = "loading model"
+
+
+def refusal(status: int, headers: Mapping[str, str], body: Any, prompt: str, now: datetime) -> ProviderError:
+    """The error for an HTTP status that is no success; `body` is what the service said, `prompt` what we had sent."""
+    said = reason(body, prompt)
+    if status in REFUSED_KEY:
+        return ProviderRejected(f"the service refused the API key (HTTP {status})")
+    if status == TOO_MANY:
+        return RateLimited("the service asks for fewer requests (HTTP 429)", retry_after_s(headers, now))
+    if status == 503 and LOADING in said.lower():
+        return ProviderDown("the model is still loading")
+    message = f"the service answered HTTP {status}" + (f": {said}" if said else "")
+    return ProviderRejected(message) if 400 <= status < 500 else ProviderError(message)
+
+
+def reason(body: Any, prompt: str) -> str:
+    """The short message inside the body of an error; "" when there is none, it is HTML, or it quotes the prompt."""
+    for key in ("error", "message", "detail"):
+        if isinstance(body, Mapping) and key in body:
+            body = body[key]
+    if not isinstance(body, str) or body.lstrip().startswith("<"):
+        return ""
+    said = " ".join(body.split())[:REASON_CHARS]
+    return "" if _echoes(said, prompt) else said
+
+
+def _echoes(said: str, prompt: str) -> bool:
+    sent = " ".join(prompt.split())
+    windows = (said[at : at + ECHO_CHARS] for at in range(max(1, len(said) - ECHO_CHARS + 1)))
+    return any(len(window) == ECHO_CHARS and window in sent for window in windows)
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON. A lone surrogate, which no service can read, becomes a question mark."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def well_formed(text: str) -> str:
+    """`text` with lone surrogates replaced, for a library that encodes by itself."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def decoded(content: bytes) -> Any:
+    """The JSON in a body, or its text: an error page of a proxy is no reason to fail differently."""
+    try:
+        return parsed(content)
+    except ValueError:
+        return ""
+
+
+def parsed(content: bytes) -> Any:
+    """The JSON in `content`. Raises ValueError for anything else, however deeply nested."""
+    try:
+        return json.loads(content)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
+
+
+def reported_status(code: Any) -> int:
+    """The HTTP status that an error inside a stream stands for: its `code` where that is one, else 500."""
+    return int(code) if str(code).isdecimal() and 400 <= int(code) < 600 else 500
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The wait that Retry-After asks for, as seconds or as a date; None when absent or not understood."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _seconds_until(value, now)
+    return min(max(0.0, seconds), LONGEST_RETRY_S) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return math.nan
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+
+
+def broken(text_arrived: bool) -> ProviderError:
+    """The error for a stream without its last event."""
+    if text_arrived:
+        return Truncated("the stream of the service broke off")
+    return ProviderError("the service answered nothing that could be read")
+
+
+def address(url: str) -> str:
+    """Scheme, host and port of a URL: what a message may show."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def is_local(url: str) -> bool:
+    """Whether the service runs on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

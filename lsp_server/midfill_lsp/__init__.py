@@ -1,0 +1,1 @@
+"""The editor side of Midfill: a language server over stdio."""

@@ -1,0 +1,389 @@
+"""Fits a model's answer into the buffer: ordered tables of small filters, and when to stop reading the stream."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tree_sitter import Parser
+
+from midfill_daemon.contract import Shape
+from midfill_lsp import joins, repeats
+from midfill_workspace import scope
+from midfill_workspace.snapshot import Snapshot
+
+LIMIT_CHARS = 8_000
+"""No completion is longer; it bounds the work of every filter."""
+
+FOLLOWING_LINES = 5
+CLOSING_LINES = 5
+
+PROSE = frozenset({"markdown", "mdx", "quarto", "rmd", "restructuredtext", "asciidoc", "plaintext", "text", ""})
+MARKUP = frozenset(
+    {"html", "xml", "svg", "vue", "svelte", "astro", "php", "erb", "handlebars", "javascriptreact", "typescriptreact"}
+)
+
+CONTROL_TOKEN = re.compile(
+    r"<\|[\w \u2581]{1,40}\|>|<\uff5c[^\uff5c\n]{1,40}\uff5c>|</?(?:fim|file|repo|code|jupyter|issue|commit|empty|gh)_\w{1,20}>"
+    r"|<(?:EOT|EOM|PRE|SUF|MID|filename|reponame|endoftext)>|(?<!\w)</?s>|(?<!\w)\[(?:PREFIX|SUFFIX|MIDDLE)\]"
+)
+MARKUP_TOKENS = frozenset({"<s>", "</s>"})
+GARBLED = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
+FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*(?:\n|\Z)", re.MULTILINE)
+PATH_LINE = re.compile(
+    r"^[ \t]*(?:#|//|--|;|%|/\*|<!--) ?(?:Path|File|Filename): ?\S+\.\w+[^\n]*\n?|^diff --git ", re.MULTILINE
+)
+LEADING_BLANK = re.compile(r"(?:[ \t]*\n)+")
+CLOSING_LINE = re.compile(r"\s*(?:[)\]}]+[;,)\]}]*|(?:end|done|fi|esac)[;,)]*|</[\w.:-]*>)\s*\Z")
+LONE_ROW = re.compile(r"\s*\W*\w*\W*,\s*\Z")
+LETTERS = re.compile(r"[^\W\d_]{2}")
+
+
+Where = TypeVar("Where")
+Filters = tuple[tuple[str, Callable[[str, Where], str]], ...]
+"""Rule ids and filters, in the order in which they are applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an answer was asked for; `parser` is None for a language that is read as plain text."""
+
+    snapshot: Snapshot
+    shape: Shape
+    parser: Parser | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What is left of an answer, and the ids of the filters that changed it."""
+
+    text: str
+    replace: int = 0
+    """Code points right of the caret, on its line, that the text takes the place of."""
+    rules: tuple[str, ...] = ()
+
+
+def shape_answer(text: str, snapshot: Snapshot, shape: Shape, parser: Parser | None) -> Fitted:
+    """What the text and the place of the question decide: once per generation, before it is cached; may parse."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text, rules = _apply(SHAPES, text, Place(snapshot, shape, parser))
+    return Fitted(text, 0, rules)
+
+
+def fit(text: str, snapshot: Snapshot, *, by_hand: bool) -> Fitted:
+    """What the buffer decides as it is now: for every answer, cached or not; strings only, no parse."""
+    text, rules = _apply(FITS_BY_HAND if by_hand else FITS, text, snapshot)
+    return Fitted(text, joins.replaced(text, snapshot) if text else 0, rules)
+
+
+def enough(text: str, snapshot: Snapshot, shape: Shape) -> int | None:
+    """How much of a growing answer to keep when no more of it is wanted; None while more is."""
+    ends = [end for find in STREAM_ENDS[shape] if (end := find(text, snapshot)) is not None]
+    return min(ends) if ends else None
+
+
+def _apply(filters: Filters[Where], text: str, where: Where) -> tuple[str, tuple[str, ...]]:
+    rules: list[str] = []
+    for rule, change in filters:
+        changed = change(text, where)
+        if changed != text:
+            rules.append(rule)
+            text = changed
+        if not text:
+            break
+    return text, tuple(rules)
+
+
+# --- filters on the answer and the place it was asked for -----------------------------------------
+
+
+def cut_length(text: str, _: object) -> str:
+    return text if len(text) <= LIMIT_CHARS else text[: text.rfind("\n", 0, LIMIT_CHARS) + 1]
+
+
+def cut_control_tokens(text: str, place: Place) -> str:
+    at = _control_token(text, place.snapshot)
+    return text if at is None else text[:at]
+
+
+def unfence(text: str, place: Place) -> str:
+    """The inside of the first code fence; the text before a fence that only closes; all of it in prose."""
+    if place.snapshot.language in PROSE or _in_buffer("```", place.snapshot):
+        return text
+    first = FENCE.search(text)
+    if first is None:
+        return text
+    closing = first.group().strip() in ("```", "~~~") and text[: first.start()].strip() != ""
+    if closing:
+        return text[: first.start()]
+    end = FENCE.search(text, first.end())
+    return text[first.end() : end.start() if end else len(text)]
+
+
+def drop_prompt_echo(text: str, place: Place) -> str:
+    """Without the caret's line repeated at its start, and without the heading of a further file."""
+    typed = place.snapshot.before[-scope.AFTER_CHARS :].strip()
+    bare = text.lstrip()
+    if len(typed) >= 6 and " " in typed and bare.startswith(typed):
+        text = bare[len(typed) :]
+    heading = PATH_LINE.search(text)
+    if heading is None or _in_buffer(heading.group().strip(), place.snapshot):
+        return text
+    return text[heading.end() :] if heading.start() == 0 else text[: heading.start()]
+
+
+def keep_first_line(text: str, place: Place) -> str:
+    return text.partition("\n")[0] if place.shape == "line" else text
+
+
+def cut_loop(text: str, _: object) -> str:
+    end = repeats.loop_at(text)
+    return text if end is None else text[:end]
+
+
+def cut_at_scope_end(text: str, place: Place) -> str:
+    if place.shape == "line":
+        return text
+    before, after = scope.surroundings(place.snapshot)
+    if place.parser is None:
+        return text[: scope.indent_end(before, text)]
+    return text[: scope.scope_end(place.parser, before, text, after)]
+
+
+def drop_known_closers(text: str, place: Place) -> str:
+    """Without closing lines at its end that stand below the caret already, unless they close what the text opens."""
+    snapshot = place.snapshot
+    lines = text.rstrip().split("\n")
+    if snapshot.after.strip() or len(lines) < 2:
+        return text
+    below = [line.rstrip() for line in scope.lines_below(snapshot, CLOSING_LINES)]
+    for count in range(min(len(lines) - 1, len(below)), 0, -1):
+        tail = [line.rstrip() for line in lines[-count:]]
+        if tail == below[:count] and _closes_outside(lines, count, snapshot):
+            return "\n".join(lines[:-count])
+    return text
+
+
+def _closes_outside(lines: Sequence[str], count: int, snapshot: Snapshot) -> bool:
+    """Brackets tell by their balance; a word like `end` is outside when it stands left of the text it ends."""
+    tail = lines[-count:]
+    if not all(CLOSING_LINE.match(line) for line in tail):
+        return False
+    closed = sum(len(joins.brackets(line).closing) for line in tail)
+    if closed:
+        return len(joins.brackets("\n".join(lines)).closing) >= closed
+    before = snapshot.before[-scope.BEFORE_CHARS :]
+    own = scope.indentation(before if before.strip() else before + lines[0])
+    opened = scope.opens_block(before)
+    return all(scope.indentation(line) < own + opened for line in tail)
+
+
+def trim_end(text: str, place: Place) -> str:
+    """Blanks at the end stay where they part the text from a word, or indent what follows on the line."""
+    rest = place.snapshot.after
+    if not rest.strip():
+        return text.rstrip()
+    last_line = text[text.rfind("\n") + 1 :]
+    return text.rstrip(" \t") if last_line.strip() and rest[0] in " \t)]},;:" else text
+
+
+# --- filters on the buffer as it is now -----------------------------------------------------------
+
+
+def drop_leading_blank(text: str, snapshot: Snapshot) -> str:
+    """On a blank line that follows a blank line or a block's opener there is no need for another one."""
+    blanks = LEADING_BLANK.match(text)
+    if blanks is None or (snapshot.before + snapshot.after).strip():
+        return text
+    above = snapshot.lines[snapshot.line - 1][: scope.BEFORE_CHARS] if snapshot.line else ""
+    return text[blanks.end() :] if not above.strip() or scope.opens_block(above) else text
+
+
+def match_indent(text: str, snapshot: Snapshot) -> str:
+    """The indentation that the caret's line has already is not inserted a second time."""
+    before = snapshot.before[: scope.BEFORE_CHARS]
+    if not before or before.strip() or not text.startswith(before):
+        return text
+    above = scope.line_above(snapshot)
+    deep_enough = scope.indentation(above) + scope.opens_block(above)
+    return text[len(before) :] if scope.indentation(before) >= deep_enough else text
+
+
+def cut_at_next_lines(text: str, snapshot: Snapshot) -> str:
+    at = _next_lines_at(text, snapshot)
+    return text if at is None else text[:at].rstrip()
+
+
+def drop_line_above(text: str, snapshot: Snapshot) -> str:
+    """Nothing where the answer starts by writing the line above again; a row of other words or numbers is new."""
+    before = snapshot.before[: scope.BEFORE_CHARS]
+    first = text.partition("\n")[0]
+    if before.strip() or len(repeats.WORDS.findall(first)) < 3:
+        return text
+    above, line = scope.line_above(snapshot).strip(), first.strip()
+    again = LETTERS.search(line) and repeats.same_words(above, line) and repeats.near_equal(above, line, 0.1)
+    return "" if again and not LONE_ROW.match(line) else text
+
+
+def drop_blank(text: str, _: Snapshot) -> str:
+    return "" if text.isspace() else text
+
+
+def drop_too_short(text: str, snapshot: Snapshot) -> str:
+    """At least two visible characters; one is enough where it fills brackets or quotes."""
+    visible = "".join(text[:LIMIT_CHARS].split())
+    fills = snapshot.after[:1] in tuple(")]}\"'`") and visible.isalnum()
+    return text if len(visible) > 1 or fills else ""
+
+
+def _next_lines_at(text: str, snapshot: Snapshot) -> int | None:
+    """Where the answer starts to write again what stands below the caret."""
+    below = scope.lines_below(snapshot, FOLLOWING_LINES)
+    if not below:
+        return None
+    first_counts = not (snapshot.before + snapshot.after).strip()
+    start = 0
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if index or first_counts:
+            full = line if index else snapshot.before + line
+            if (
+                line.strip()
+                and repeats.near_equal(full, below[0], 0.05)
+                and _writes_again([full, *lines[index + 1 :]], below)
+            ):
+                return start
+        start += len(line) + 1
+    return None
+
+
+def _writes_again(mine: Sequence[str], below: Sequence[str]) -> bool:
+    """Two lines or more that are nearly the same, one of them exactly; or the last line alone, exactly.
+
+    A last line may be cut short, because the model had no tokens left.
+    """
+    written = [line.rstrip() for line in mine if line.strip()]
+    pairs = list(zip(written, (line.rstrip() for line in below), strict=False))
+    if len(pairs) == 1 and len(written) > 1:
+        return False
+    last = len(written) - 1
+    same = [_near_line(one, other) or (0 < index == last and other.startswith(one)) for index, (one, other) in enumerate(pairs)]
+    return all(same) and any(one == other and _is_telling(one) for one, other in pairs)
+
+
+def _near_line(one: str, other: str) -> bool:
+    """Short lines that differ in a word or a number are neighbours of one kind (`x = 0`, `y = 0`), not the same line."""
+    if one == other:
+        return True
+    may_differ = repeats.same_words(one, other) or min(len(one), len(other)) >= 40
+    return may_differ and repeats.near_equal(one, other, 0.05)
+
+
+def _is_telling(line: str) -> bool:
+    """Closers, and rows of one value, come twice in good code; other lines do not come twice in a row."""
+    return LETTERS.search(line) is not None and not CLOSING_LINE.match(line) and not LONE_ROW.match(line)
+
+
+# --- what ends a stream ---------------------------------------------------------------------------
+
+
+def _line_break(text: str, _: Snapshot) -> int | None:
+    at = text.find("\n")
+    return None if at < 0 else at
+
+
+def _over_limit(text: str, _: Snapshot) -> int | None:
+    return LIMIT_CHARS if len(text) > LIMIT_CHARS else None
+
+
+def _loop(text: str, _: Snapshot) -> int | None:
+    """Lines are compared once they are complete."""
+    return repeats.loop_at(text[: text.rfind("\n") + 1]) or repeats.loop_at(text[text.rfind("\n") + 1 :])
+
+
+def _control_token(text: str, snapshot: Snapshot) -> int | None:
+    """Where text ends that can be source: a token in quotes, or one that the file mentions, is source too."""
+    garbled = GARBLED.search(text)
+    limit = garbled.start() if garbled else len(text)
+    for match in CONTROL_TOKEN.finditer(text, 0, limit):
+        token = match.group()
+        quoted = text[match.start() - 1 : match.start()] in tuple("\"'`")
+        markup = snapshot.language in MARKUP | PROSE and token in MARKUP_TOKENS
+        if not quoted and not markup and not _in_buffer(token, snapshot):
+            return match.start()
+    return garbled.start() if garbled else None
+
+
+def _scope_left(text: str, snapshot: Snapshot) -> int | None:
+    """An unfinished line is judged once its first word is complete."""
+    start = text.rfind("\n") + 1
+    judged = text if re.match(r"\s*\w+\W", text[start:]) else text[:start]
+    return scope.leaves_at(snapshot.before[-scope.BEFORE_CHARS :], judged)
+
+
+def _next_lines(text: str, snapshot: Snapshot) -> int | None:
+    """Only once the answer has written all of the next lines: two of them may be the same idiom used again."""
+    complete = text[: text.rfind("\n") + 1]
+    at = _next_lines_at(complete, snapshot)
+    if at is None:
+        return None
+    written = sum(1 for line in complete[at:].split("\n") if line.strip())
+    return at if written >= len(scope.lines_below(snapshot, FOLLOWING_LINES)) else None
+
+
+def _in_buffer(words: str, snapshot: Snapshot) -> bool:
+    return any(words in part for part in scope.surroundings(snapshot))
+
+
+SHAPES: Filters[Place] = (
+    ("too_long", cut_length),
+    ("stop_leak", cut_control_tokens),
+    ("code_fence", unfence),
+    ("prompt_echo", drop_prompt_echo),
+    ("single_line", keep_first_line),
+    ("repeats", cut_loop),
+    ("scope_end", cut_at_scope_end),
+    ("closing_line", drop_known_closers),
+    ("trailing_space", trim_end),
+)
+
+FITS_BY_HAND: Filters[Snapshot] = (
+    ("too_long", cut_length),
+    ("leading_blank", drop_leading_blank),
+    ("match_indent", match_indent),
+    ("suffix_exact", joins.drop_rest_of_line),
+    ("suffix_near", cut_at_next_lines),
+    ("bracket_balance", joins.balance),
+    ("mid_word", joins.keep_words_whole),
+    ("line_above", drop_line_above),
+    ("blank", drop_blank),
+)
+
+FITS: Filters[Snapshot] = (*FITS_BY_HAND, ("too_short", drop_too_short))
+"""Only who asked by hand wants to see a single character."""
+
+STREAM_ENDS: Mapping[Shape, tuple[Callable[[str, Snapshot], int | None], ...]] = {
+    "line": (_line_break, _loop, _control_token, _over_limit),
+    "block": (_scope_left, _next_lines, _loop, _control_token, _over_limit),
+}
+
+RULES: Mapping[str, str] = {
+    "too_long": f"The answer was cut at {LIMIT_CHARS:,} characters.",
+    "stop_leak": "The answer was cut at a control token of the model, which is not source text.",
+    "code_fence": "The model put its answer between code fences; only the code was kept.",
+    "prompt_echo": "The model repeated its prompt; that part was removed.",
+    "single_line": "Only the rest of this line was asked for.",
+    "repeats": "The model began to repeat itself and was cut there.",
+    "scope_end": "The answer was cut where the block around the caret ends.",
+    "closing_line": "A closing line at the end stands below the caret already.",
+    "trailing_space": "Blanks at the end were removed.",
+    "leading_blank": "Blank lines at the start were removed.",
+    "match_indent": "The indentation stood there already.",
+    "suffix_exact": "The end of the answer stands right of the caret already.",
+    "suffix_near": "The answer wrote the next lines of the file again and was cut before them.",
+    "bracket_balance": "The answer closed a bracket that is closed right of the caret.",
+    "mid_word": "The caret is inside a word, or the answer would have run into the next one.",
+    "line_above": "The answer only repeated the line above.",
+    "blank": "What was left was blank.",
+    "too_short": "What was left was too short to be useful.",
+}

@@ -1,0 +1,186 @@
+"""One editor window: its documents, settings, link and requests, in terms of our own values."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lsprotocol import types
+
+from midfill_daemon.client import Client
+from midfill_daemon.paths import locate
+from midfill_lsp import completion, render, settings
+from midfill_lsp.completion import Ask, Desk
+from midfill_lsp.documents import Document, Documents
+from midfill_lsp.explain import explain
+from midfill_lsp.feedback import Feedback
+from midfill_lsp.link import Link
+from midfill_lsp.settings import Settings
+from midfill_lsp.status import Status
+from midfill_lsp.trace import Trace
+from midfill_workspace import exclusion
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """What the handlers of `server` act on; it knows LSP values, but not pygls."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        notify: Callable[[Status], None],
+        warn: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.documents = Documents()
+        self.editor = secrets.token_hex(6)
+        self.feedback = Feedback(self.editor)
+        self.client = Client(locate(environment), environment)
+        self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
+        self.status = Status("starting", "the daemon is starting")
+        self._notify, self._warn, self._clock = notify, warn, clock
+        self._changed_s: dict[str, float] = {}
+        self._excluded: dict[str, str] = {}
+        self._broken: set[str] = set()
+        self._rules = exclusion.Rules()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- life
+
+    def initialize(self, params: types.InitializeParams, encoding: str) -> None:
+        """Take what the client says of itself, and begin the background work."""
+        self.documents.encoding = encoding
+        client_name = params.client_info.name if params.client_info else ""
+        self.desk.settings = settings.defaults_for(client_name)
+        self.documents.set_folders([folder.uri for folder in params.workspace_folders or []] or _root(params))
+        self.configure(params.initialization_options)
+        self._tasks = [
+            asyncio.create_task(self.desk.link.keep()),
+            asyncio.create_task(self.feedback.keep_posting(self.client)),
+        ]
+
+    async def close(self) -> None:
+        self.desk.flights.end_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.client.close()
+
+    def configure(self, raw: Any) -> None:
+        """Take the client's options; tell the user once about each that cannot be taken."""
+        self.desk.settings, problems = settings.parse(raw, self.desk.settings)
+        self._rules = exclusion.Rules(
+            globs=self.desk.settings.exclude,
+            languages=self.desk.settings.disabled_languages,
+            limit_chars=self.desk.settings.max_file_chars,
+        )
+        for document in self.documents.all():
+            self._judge(document)
+        for problem in problems:
+            self._warn(f"Midfill: {problem}")
+
+    def _on_status(self, status: Status) -> None:
+        if status != self.status:
+            self.status = status
+            self._notify(status)
+
+    # --- documents
+
+    def opened(self, item: types.TextDocumentItem) -> None:
+        self.documents.open(item)
+        self._broken.discard(item.uri)
+        document = self.documents.get(item.uri)
+        assert document is not None
+        self._judge(document)
+
+    def changed(self, params: types.DidChangeTextDocumentParams) -> None:
+        uri = params.text_document.uri
+        self.documents.change(uri, params.text_document.version, params.content_changes)
+        self._changed_s[uri] = self._clock()
+        document = self.documents.get(uri)
+        if document is not None:
+            self.desk.flights.judge(uri, document.lines)
+
+    def saved(self, uri: str) -> None:
+        document = self.documents.get(uri)
+        if document is not None:
+            self._judge(document)
+
+    def closed(self, uri: str) -> None:
+        document = self.documents.get(uri)
+        if document is not None:
+            self.desk.cache.forget_file(document.path)
+        self.documents.close(uri)
+        self.desk.flights.end(uri)
+        self.desk.newest.end(uri)
+        self._changed_s.pop(uri, None)
+        self._excluded.pop(uri, None)
+        self._broken.discard(uri)
+
+    def lost_notification(self, method: str, raw: object) -> None:
+        """An edit could not be understood: what we hold is no longer what the editor shows, until it is reopened."""
+        document = raw.get("textDocument") if isinstance(raw, Mapping) else None
+        uri = document.get("uri") if isinstance(document, Mapping) else None
+        if isinstance(uri, str) and method in (types.TEXT_DOCUMENT_DID_CHANGE, types.TEXT_DOCUMENT_DID_OPEN):
+            log.warning("document.out_of_sync", extra={"method": method})
+            self._broken.add(uri)
+            self.desk.flights.end(uri)
+
+    def _judge(self, document: Document) -> None:
+        """Whether the document may be sent; at open, save and new settings, because it reads the whole text."""
+        size_chars = sum(map(len, document.lines))
+        longest = max(map(len, document.lines))
+        reason = exclusion.excluded(document.path, size_chars, longest, document.language, self._rules)
+        self._excluded[document.uri] = reason or ""
+
+    # --- requests
+
+    async def inline_completion(self, params: types.InlineCompletionParams) -> types.InlineCompletionList | None:
+        """None: a newer request came, the client should keep what it shows. An empty list: nothing to show."""
+        document = self.documents.get(params.text_document.uri)
+        trace = Trace(
+            id=secrets.token_hex(6),
+            path=document.path if document else "",
+            language=document.language if document else "",
+            by_hand=params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked,
+            model=self.desk.link.model.name,
+        )
+        try:
+            return await self._complete(params, document, trace)
+        except asyncio.CancelledError:
+            trace.outcome = "cancelled"
+            raise
+        finally:
+            self.feedback.traced(trace)
+
+    async def _complete(
+        self, params: types.InlineCompletionParams, document: Document | None, trace: Trace
+    ) -> types.InlineCompletionList | None:
+        selected = params.context.selected_completion_info
+        uri = params.text_document.uri
+        snapshot = self.documents.snapshot(uri, params.position, selected)
+        if document is None or snapshot is None:
+            trace.outcome, trace.reason = "off", "not_open"
+            return types.InlineCompletionList(items=[])
+        ask = Ask(
+            snapshot,
+            by_hand=trace.by_hand,
+            since_change_s=self._clock() - self._changed_s.get(uri, self._clock()),
+            excluded="out_of_sync" if uri in self._broken else self._excluded.get(uri, ""),
+        )
+        generation = document.generation
+        fitted = await completion.complete(ask, self.desk, trace)
+        if fitted is None or document.generation != generation:
+            trace.outcome = "superseded"
+            return None
+        return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+
+    def explain(self) -> str:
+        return explain(self.feedback.last)
+
+
+def _root(params: types.InitializeParams) -> list[str]:
+    return [params.root_uri] if params.root_uri else []

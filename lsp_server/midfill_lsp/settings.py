@@ -1,0 +1,120 @@
+"""Client options -> one frozen Settings, defaults beside the fields."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Trigger = Literal["automatic", "manual"]
+
+USER_LEVEL_ONLY = frozenset({"daemon", "daemonPath", "socket", "url", "model", "python", "pythonPath", "token", "apiKey"})
+"""An editor merges a workspace's settings into what it sends, so a cloned repository could choose these."""
+
+KNOWN_WAITS_S: Mapping[str, float] = {"Visual Studio Code": 0.05, "code-server": 0.05, "Neovim": 0.2}
+"""How long an editor's built-in client waits after a change before it asks (measured)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an editor may choose for one window."""
+
+    enabled: bool = True
+    trigger: Trigger = "automatic"
+    debounce_s: float = 0.075
+    client_wait_s: float = 0.0
+    """How long the client itself waits between a change and its request; counts towards the debounce."""
+    disabled_languages: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    """Globs of files that are never read or sent, besides the built-in ones."""
+    max_tokens: int = 64
+    max_file_chars: int = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """How one camelCase option of the client becomes one field."""
+
+    name: str
+    parse: Callable[[Any], Any]
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _trigger(value: Any) -> Trigger:
+    if value == "automatic":
+        return "automatic"
+    if value == "manual":
+        return "manual"
+    raise ValueError("must be automatic or manual")
+
+
+def _milliseconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10_000:
+        raise ValueError("must be a number of milliseconds from 0 to 10000")
+    return value / 1000
+
+
+def _count(low: int, high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return value
+
+    return parse
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        raise ValueError("must be a list of texts")
+    return tuple(value)
+
+
+FIELDS: Mapping[str, Field] = {
+    "enabled": Field("enabled", _flag),
+    "trigger": Field("trigger", _trigger),
+    "debounceMs": Field("debounce_s", _milliseconds),
+    "clientWaitMs": Field("client_wait_s", _milliseconds),
+    "disabledLanguages": Field("disabled_languages", _texts),
+    "exclude": Field("exclude", _texts),
+    "maxTokens": Field("max_tokens", _count(1, 1024)),
+    "maxFileChars": Field("max_file_chars", _count(1, 50_000_000)),
+}
+
+
+def defaults_for(client_name: str) -> Settings:
+    """The settings of a client that has said nothing but its name."""
+    return Settings(client_wait_s=KNOWN_WAITS_S.get(client_name, 0.0))
+
+
+def parse(raw: Any, base: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """`base` with the client's options on top, and a sentence for each option that was not taken.
+
+    Accepts the options themselves or `{"midfill": options}`, as editors send either.
+    """
+    if isinstance(raw, Mapping) and isinstance(raw.get("midfill"), Mapping):
+        raw = raw["midfill"]
+    if raw is None:
+        return base, ()
+    if not isinstance(raw, Mapping):
+        return base, ("midfill: the settings must be an object",)
+    changes: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, value in raw.items():
+        try:
+            changes[_field(key).name] = _field(key).parse(value)
+        except ValueError as exc:
+            problems.append(f"midfill.{str(key)[:64]}: {exc}")
+    return replace(base, **changes), tuple(problems)
+
+
+def _field(key: str) -> Field:
+    if key in USER_LEVEL_ONLY:
+        raise ValueError("is taken from your own configuration file only (see `midfill config`), never from an editor")
+    if key not in FIELDS:
+        near = difflib.get_close_matches(str(key), FIELDS, n=1)
+        raise ValueError(f"unknown setting{f'; did you mean {near[0]}?' if near else ''}")
+    return FIELDS[key]

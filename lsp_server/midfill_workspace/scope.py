@@ -1,0 +1,249 @@
+"""Where the scope around the caret ends, and whether a completion there is one line or a block."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from tree_sitter import Node, Parser
+
+from midfill_workspace.snapshot import Snapshot
+
+BEFORE_LINES, BEFORE_CHARS = 120, 6_000
+AFTER_LINES, AFTER_CHARS = 40, 2_000
+"""What is looked at around the caret: about 1.5 ms to parse. A larger window finds the same scope, only slower."""
+
+OPENS = re.compile(r"(?:[:{(\[]|=>|->|\b(?:then|do|else|repeat|begin|try|loop)|\bfunction\b[^()]*\([^()]*\))$")
+"""The end of a stripped line that opens a block."""
+
+COMMENT_MARKS = ("#", "//", "--", "/*", "* ")
+
+CONTINUES = re.compile(
+    r"[)\]}\s]*(?:else|elif|elseif|elsif|except|finally|catch|rescue|ensure)\b|[)\]}]+\s*(?:while|until)\b"
+)
+"""A line further left that belongs to the statement above it all the same."""
+
+CLOSES = re.compile(r"[)\]}]|(?:end|done|fi|esac|until)\b|</")
+"""A line further left that closes the scope, and so is its last one."""
+
+SAME_LEVEL = re.compile(r"(?:case|default|public|private|protected)\b|#\s*(?:if|el|end|def|undef|pragma)")
+"""Labels that many styles write level with the line that opens their block, and C directives, which stand anywhere."""
+
+BLOCKS = frozenset({"block", "body_statement", "chunk", "jsx_element", "element", "then", "do_block", "compound_statement"})
+"""Node types, over all grammars, that hold statements without brackets of their own."""
+BRACKETS = frozenset("([{")
+
+WORD = re.compile(r"\w")
+
+
+def shape(snapshot: Snapshot, invoked: bool) -> Literal["line", "block"]:
+    """A block where one may start and only closers follow on the line; else the rest of the line.
+
+    Asking by hand gives a block wherever no word stands to the right.
+    """
+    if WORD.search(snapshot.after[:AFTER_CHARS]):
+        return "line"
+    before = snapshot.before[-BEFORE_CHARS:]
+    may_start = not before.strip() or opens_block(before) or opens_block(line_above(snapshot))
+    return "block" if may_start or invoked else "line"
+
+
+def opens_block(line: str) -> bool:
+    """Whether a deeper line may follow; comments say nothing about that."""
+    stripped = line.strip()
+    return not stripped.startswith(COMMENT_MARKS) and OPENS.search(stripped[-200:]) is not None
+
+
+def line_above(snapshot: Snapshot) -> str:
+    """The nearest line above the caret's that is not blank, without its end; "" where there is none nearby."""
+    for index in range(snapshot.line - 1, max(-1, snapshot.line - 1 - BEFORE_LINES), -1):
+        line = snapshot.lines[index][:BEFORE_CHARS].rstrip("\r\n")
+        if line.strip():
+            return line
+    return ""
+
+
+def lines_below(snapshot: Snapshot, count: int) -> list[str]:
+    """The next `count` lines below the caret's that are not blank, without their ends."""
+    found: list[str] = []
+    for index in range(snapshot.line + 1, min(len(snapshot.lines), snapshot.line + 1 + AFTER_LINES)):
+        line = snapshot.lines[index][:AFTER_CHARS].rstrip("\r\n")
+        if line.strip():
+            found.append(line)
+        if len(found) == count:
+            break
+    return found
+
+
+def indentation(line: str) -> int:
+    """The width of the leading blanks; a tab reaches the next multiple of four."""
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4))
+
+
+def surroundings(snapshot: Snapshot) -> tuple[str, str]:
+    """The text before and after the caret that is worth parsing, with `\\n` line ends.
+
+    It starts at a line without indentation where the window has one, because a grammar reads the top level best.
+    """
+    above = [line[:BEFORE_CHARS] for line in snapshot.lines[max(0, snapshot.line - BEFORE_LINES) : snapshot.line]]
+    size = 0
+    first = len(above)
+    while first and size < BEFORE_CHARS:
+        first -= 1
+        size += len(above[first])
+    top = next(
+        (index for index in range(first, len(above)) if above[index][:1].isalpha() or above[index][:1] in "@_"), first
+    )
+    before = "".join(above[top:]) + snapshot.before[-BEFORE_CHARS:]
+    below = snapshot.lines[snapshot.line + 1 : snapshot.line + 1 + AFTER_LINES]
+    after = snapshot.lines[snapshot.line][snapshot.column :] + "".join(line[:AFTER_CHARS] for line in below)
+    return _unix(before), _unix(after[:AFTER_CHARS])
+
+
+def scope_end(parser: Parser, before: str, completion: str, after: str) -> int:
+    """How many characters of the completion lie inside the smallest scope that the caret's line starts in.
+
+    Tried with what follows the caret, then without it (the completion may close the same brackets). A tree that is
+    broken around the caret says nothing: then indentation decides.
+    """
+    for rest in (after, ""):
+        end = _syntax_end(parser, before, completion, rest)
+        if end is not None:
+            return end
+    return indent_end(before, completion)
+
+
+def indent_end(before: str, completion: str) -> int:
+    """The same by indentation alone."""
+    end = leaves_at(before, completion)
+    return len(completion) if end is None else end
+
+
+def leaves_at(before: str, completion: str) -> int | None:
+    """Where the completion leaves the scope of the caret's line by indentation; None while it stays inside.
+
+    Lines as deep as the caret's stay, or deeper ones where the caret's line has opened a block. A closer further left
+    is the last line; any other line further left is outside. At the top level a blank line after a complete statement
+    ends it too. Nothing is judged inside open multi-line quotes.
+    """
+    caret_line = before[before.rfind("\n") + 1 :]
+    opened = bool(caret_line.strip()) and opens_block(caret_line)
+    base = indentation(caret_line if caret_line.strip() else _first_line_with_text(caret_line + completion))
+    kept = 0
+    blank_above = False
+    for start, line in _lines(completion):
+        stripped = line.strip()
+        end = start + len(line.rstrip())
+        depth = indentation(line)
+        inside = start == 0 or depth > base or (depth == base and (not opened or SAME_LEVEL.match(stripped)))
+        new_paragraph = blank_above and kept > 0 and base == depth == 0 and not CONTINUES.match(stripped)
+        blank_above = not stripped
+        if not stripped or (stripped.startswith("#") and SAME_LEVEL.match(stripped)):
+            continue
+        if (inside and not new_paragraph) or _in_quotes(completion[:start]) or CONTINUES.match(stripped):
+            kept = end
+            continue
+        return end if CLOSES.match(stripped) and not new_paragraph else kept
+    return None
+
+
+def _syntax_end(parser: Parser, before: str, completion: str, rest: str) -> int | None:
+    head, body = before.encode(errors="replace"), completion.encode(errors="replace")
+    source = head + body + rest.encode(errors="replace")
+    caret, last = len(head), len(head) + len(body)
+    line_start = head.rfind(b"\n") + 1
+    token = len(source) - len(source[line_start:].lstrip())
+    if token >= last:
+        return len(completion)
+    chain = _ancestors(parser, source, token)
+    on_line = next((index for index, node in enumerate(chain) if index and node.start_byte >= line_start), len(chain))
+    innermost = on_line - 1
+    starts_with_closer = source[token : token + 1] in (b")", b"]", b"}") and _encloses(chain, innermost)
+    innermost -= bool(innermost and starts_with_closer)
+    while innermost and (chain[innermost].end_byte <= caret or not _encloses(chain, innermost)):
+        innermost -= 1
+    scopes = chain[: innermost + 1]
+    if any(node.is_error for node in scopes):
+        return None
+    statement = chain[on_line] if on_line < len(chain) else chain[-1]
+    if caret > line_start and opens_block(before[before.rfind("\n") + 1 :]) and statement.end_byte > caret:
+        end = statement.end_byte
+    elif innermost == 0:
+        end = _paragraph_end(chain[min(1, len(chain) - 1)], source, last)
+    else:
+        end = _with_continuation(scopes, source)
+    if end >= last:
+        return len(completion)
+    end = _with_rest_of_line(source, end, last)
+    return len(body[: max(0, end - caret)].decode(errors="replace"))
+
+
+def _encloses(chain: list[Node], index: int) -> bool:
+    """Whether a node holds a list of things: it or the next one is a block, or it has brackets of its own.
+
+    Others, such as a call that goes on over several lines, end where the next statement may well be wanted.
+    """
+    if not BLOCKS.isdisjoint(node.type for node in chain[index : index + 2]):
+        return True
+    children = chain[index].children
+    return bool(children) and (children[0].type in BRACKETS or any(child.type == "{" for child in children))
+
+
+def _ancestors(parser: Parser, source: bytes, offset: int) -> list[Node]:
+    """The nodes around `offset`, from the root down."""
+    cursor = parser.parse(source).walk()
+    chain = [node] if (node := cursor.node) else []
+    while cursor.goto_first_child_for_byte(offset) is not None:
+        node = cursor.node
+        if node is None or node.start_byte > offset:
+            break
+        chain.append(node)
+    return chain
+
+
+def _paragraph_end(statement: Node, source: bytes, last: int) -> int:
+    """At the top level: the end of the last statement before a blank line."""
+    while (following := statement.next_named_sibling) is not None and following.start_byte < last:
+        end = len(source[: statement.end_byte].rstrip())
+        if source.count(b"\n", end, following.start_byte) > 1:
+            return end
+        statement = following
+    return last
+
+
+def _with_continuation(scopes: list[Node], source: bytes) -> int:
+    """The end of the innermost scope; where an `else` or the like follows, that of the statement they belong to."""
+    end = scopes[-1].end_byte
+    if not CONTINUES.match(source[end : end + 80].decode(errors="replace").lstrip()):
+        return end
+    for index in range(len(scopes) - 2, 0, -1):
+        if scopes[index].end_byte > end:
+            return scopes[index].end_byte
+        if scopes[index].type in BLOCKS:
+            break
+    return end
+
+
+def _with_rest_of_line(source: bytes, end: int, last: int) -> int:
+    """Takes in what follows on the last line (`}, [deps]);`) unless that opens the next block."""
+    stop = source.find(b"\n", end, last)
+    line = source[end : last if stop < 0 else stop].rstrip()
+    return end if opens_block(line.decode(errors="replace")) else end + len(line)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    for line in text.split("\n"):
+        yield start, line
+        start += len(line) + 1
+
+
+def _first_line_with_text(text: str) -> str:
+    return next((line for line in text.split("\n") if line.strip()), "")
+
+
+def _in_quotes(text: str) -> bool:
+    return any(text.count(quote) % 2 for quote in ('"""', "'''", "`"))
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
