@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MODEL := smollm2-135m
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check types lint layers fix bench soak eval clean
+.PHONY: demo test check fix bench soak clean
 
 demo: $(VENV)/.demo
-	@$(BIN)/midfill models pull --if-missing
+	@$(BIN)/midfill models pull --if-missing $(MODEL)
 	@$(BIN)/midfill demo $(DEMO)
 
 test: $(VENV)/.test
@@ -26,9 +27,6 @@ check: $(VENV)/.dev
 bench: $(VENV)/.test
 	$(BIN)/python -m bench.smoke --json
 
-eval: $(VENV)/.demo
-	@echo "Nothing is evaluated yet: the first evaluation comes with the context work."
-
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -43,11 +41,11 @@ $(VENV)/.demo: $(VENV)/.created pyproject.toml
 
 $(VENV)/.test: $(VENV)/.created pyproject.toml
 	$(PIP) -e '.[embedded,test]'
-	@touch $@
+	@touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml
 	$(PIP) -e '.[embedded,test,dev]'
-	@touch $@
+	@touch $@ $(VENV)/.test $(VENV)/.demo
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

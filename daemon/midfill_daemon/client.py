@@ -14,7 +14,7 @@ from midfill_daemon import contract, launch
 from midfill_daemon.backoff import Backoff
 from midfill_daemon.contract import Event, Health, Raw
 from midfill_daemon.errors import DaemonDown, DaemonIncompatible, Draining, Internal, MidfillError, from_wire
-from midfill_daemon.paths import Paths
+from midfill_daemon.paths import Paths, locate
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,11 @@ class Client:
         self._problem: MidfillError | None = None
         self._http: httpx.AsyncClient | None = None
         self._connecting: asyncio.Task[Health] | None = None
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Client":
+        """A client of the daemon that this environment names. Raises ConfigError for a bad MIDFILL_HOME."""
+        return cls(locate(environment), environment)
 
     async def connect(self) -> Health:
         """Shake hands, after starting or replacing the daemon where that is needed. Callers share one attempt."""

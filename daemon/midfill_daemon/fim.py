@@ -138,6 +138,7 @@ def upstream_stops(stops: Iterable[str]) -> tuple[str, ...]:
 # --- the table -----------------------------------------------------------------------------------
 
 BIGCODE_RESERVED = (
+    *("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
     *("<fim_pad>", "<repo_name>", "<reponame>", "<file_sep>", "<filename>", "<gh_stars>", "<empty_output>"),
     *("<issue_start>", "<issue_comment>", "<issue_closed>", "<commit_before>", "<commit_msg>", "<commit_after>"),
     *("<jupyter_start>", "<jupyter_text>", "<jupyter_code>", "<jupyter_output>", "<jupyter_script>"),
@@ -233,7 +234,7 @@ FORMATS: Mapping[str, FimFormat] = MappingProxyType(
 CONTROL_TOKENS: tuple[str, ...] = tuple(dict.fromkeys(token for row in FORMATS.values() for token in row.proof))
 """What a provider asks its tokenizer for: with these `detect` tells the families apart."""
 
-CONTROL_SHAPES = (r"<\|[^\s<>|]{1,64}\|>", r"<｜[^\s<>｜]{1,64}｜>")
+CONTROL_SHAPES = (r"<\|[^\s<>|\[\]]{1,64}\|>", r"<｜[^\s<>｜\[\]]{1,64}｜>")
 """How most vocabularies write control tokens: this covers the many that no row lists."""
 
 

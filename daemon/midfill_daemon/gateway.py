@@ -1,6 +1,5 @@
 """The only way to a model: tier -> back-off -> slot -> provider -> fall-back -> meter -> log row."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -93,9 +92,19 @@ class _Meter:
     model: Model | None = None
     first_s: float | None = None
     usage: Usage = field(default_factory=Usage)
+    pieces: int = 0
+    """Pieces of text so far: what is known of the output of a call that was closed early."""
     outcome: str = "closed"
     error_code: str = ""
     fallback_from: str = ""
+
+    def saw(self, piece: Piece | Usage, clock: Callable[[], float]) -> None:
+        if isinstance(piece, Usage):
+            self.usage = piece
+            return
+        self.pieces += 1
+        if self.first_s is None:
+            self.first_s = clock()
 
     def row(self, now_s: float) -> Mapping[str, Any]:
         model = self.model
@@ -115,7 +124,7 @@ class _Meter:
             "error_code": self.error_code,
             "prompt_tokens": self.usage.prompt_tokens,
             "cached_tokens": self.usage.cached_tokens,
-            "output_tokens": self.usage.output_tokens,
+            "output_tokens": self.pieces if self.usage.output_tokens < 0 else self.usage.output_tokens,
             "first_token_ms": first_ms,
             "total_ms": round((now_s - self.started_s) * 1000, 3),
             "fallback_from": self.fallback_from,
@@ -224,17 +233,13 @@ class Gateway:
             try:
                 async with aclosing(model.provider.stream(replace(generation, slot=slot))) as pieces:
                     async for piece in pieces:
-                        if isinstance(piece, Usage):
-                            meter.usage = piece
-                        elif meter.first_s is None:
-                            meter.first_s = self._clock()
+                        meter.saw(piece, self._clock)
                         yield piece
                 line.backoff.succeeded()
             except ProviderError as exc:
                 line.backoff.failed(self._clock(), exc.retry_after_s)
                 line.error = exc
-                if not isinstance(exc, asyncio.CancelledError):
-                    log.warning("provider.failed", extra={"tier": name, "code": exc.code})
+                log.warning("provider.failed", extra={"tier": name, "code": exc.code})
                 raise
 
     def _refuse_while_backing_off(self, line: _Line | None) -> None:

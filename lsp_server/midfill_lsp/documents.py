@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from lsprotocol import types
+
 from midfill_workspace.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -74,12 +75,7 @@ class Documents:
             generation=next(self._generations),
         )
 
-    def change(
-        self,
-        uri: str,
-        version: int | None,
-        changes: Sequence[types.TextDocumentContentChangeEvent],
-    ) -> None:
+    def change(self, uri: str, version: int | None, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
         """Applies the changes in their order, each to the result of the one before."""
         document = self._open.get(uri)
         if document is None:

@@ -50,7 +50,7 @@ def _what(trace: Trace) -> str:
 
 
 def _why(trace: Trace) -> str:
-    known = REASONS | exclusion.REASONS | fit.RULES
+    known = {**REASONS, **exclusion.REASONS, **fit.RULES}
     if trace.outcome == "failed":
         return " ".join(part for part in (f"{_sentence(trace.message)}", HINTS.get(trace.reason, "")) if part)
     return known.get(trace.reason, "The model had nothing to add here.")

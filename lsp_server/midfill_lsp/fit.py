@@ -24,9 +24,13 @@ MARKUP = frozenset(
 )
 
 CONTROL_TOKEN = re.compile(
-    r"<\|[\w \u2581]{1,40}\|>|<\uff5c[^\uff5c\n]{1,40}\uff5c>|</?(?:fim|file|repo|code|jupyter|issue|commit|empty|gh)_\w{1,20}>"
-    r"|<(?:EOT|EOM|PRE|SUF|MID|filename|reponame|endoftext)>|(?<!\w)</?s>|(?<!\w)\[(?:PREFIX|SUFFIX|MIDDLE)\]"
+    r"<\|[\w \u2581]{1,40}\|>|<\uff5c[^\uff5c\n]{1,40}\uff5c>|</?fim_(?:prefix|suffix|middle|pad)>"
+    r"|<(?:EOT|EOM|PRE|SUF|MID|endoftext|empty_output|gh_stars|(?:jupyter|issue|commit)_(?:start|text|code|output|before|msg|after))>"
+    r"|^<(?:file_sep|filename|reponame|repo_name)>|(?<!\w)<s>|</s>|(?<!\w)\[(?:PREFIX|SUFFIX|MIDDLE)\]",
+    re.MULTILINE,
 )
+"""Those that people write as placeholders too (`<filename>`) count at the start of a line only."""
+
 MARKUP_TOKENS = frozenset({"<s>", "</s>"})
 GARBLED = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
 FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*(?:\n|\Z)", re.MULTILINE)
@@ -34,7 +38,8 @@ PATH_LINE = re.compile(
     r"^[ \t]*(?:#|//|--|;|%|/\*|<!--) ?(?:Path|File|Filename): ?\S+\.\w+[^\n]*\n?|^diff --git ", re.MULTILINE
 )
 LEADING_BLANK = re.compile(r"(?:[ \t]*\n)+")
-CLOSING_LINE = re.compile(r"\s*(?:[)\]}]+[;,)\]}]*|(?:end|done|fi|esac)[;,)]*|</[\w.:-]*>)\s*\Z")
+CLOSING_LINE = re.compile(r"\s*(?:[)\]}]+[;,)\]}]*|#?(?:end|done|fi|esac|endif)[;,)]*|</[\w.:-]*>)\s*\Z")
+BETWEEN_WORDS = re.compile(r"[\s;,'\"`]+")
 LONE_ROW = re.compile(r"\s*\W*\w*\W*,\s*\Z")
 LETTERS = re.compile(r"[^\W\d_]{2}")
 
@@ -141,6 +146,11 @@ def cut_loop(text: str, _: object) -> str:
     return text if end is None else text[:end]
 
 
+def drop_known_indent(text: str, place: Place) -> str:
+    """Before the scope is judged, which the first line's indentation decides."""
+    return match_indent(text, place.snapshot)
+
+
 def cut_at_scope_end(text: str, place: Place) -> str:
     if place.shape == "line":
         return text
@@ -215,14 +225,16 @@ def cut_at_next_lines(text: str, snapshot: Snapshot) -> str:
 
 
 def drop_line_above(text: str, snapshot: Snapshot) -> str:
-    """Nothing where the answer starts by writing the line above again; a row of other words or numbers is new."""
+    """Nothing where the answer starts by writing the line above again, in other blanks or quotes perhaps.
+
+    Lines that differ in a word, a number or an operator are new, however near: such rows are what completion is for.
+    """
     before = snapshot.before[: scope.BEFORE_CHARS]
     first = text.partition("\n")[0]
     if before.strip() or len(repeats.WORDS.findall(first)) < 3:
         return text
-    above, line = scope.line_above(snapshot).strip(), first.strip()
-    again = LETTERS.search(line) and repeats.same_words(above, line) and repeats.near_equal(above, line, 0.1)
-    return "" if again and not LONE_ROW.match(line) else text
+    again = BETWEEN_WORDS.sub("", first) == BETWEEN_WORDS.sub("", scope.line_above(snapshot))
+    return "" if again and LETTERS.search(first) and not LONE_ROW.match(first) else text
 
 
 def drop_blank(text: str, _: Snapshot) -> str:
@@ -230,9 +242,9 @@ def drop_blank(text: str, _: Snapshot) -> str:
 
 
 def drop_too_short(text: str, snapshot: Snapshot) -> str:
-    """At least two visible characters; one is enough where it fills brackets or quotes."""
+    """At least two visible characters; one is enough before a closer or a separator."""
     visible = "".join(text[:LIMIT_CHARS].split())
-    fills = snapshot.after[:1] in tuple(")]}\"'`") and visible.isalnum()
+    fills = snapshot.after[:1] in tuple(")]}\"'`,;:") and visible.isalnum()
     return text if len(visible) > 1 or fills else ""
 
 
@@ -258,7 +270,7 @@ def _next_lines_at(text: str, snapshot: Snapshot) -> int | None:
 
 
 def _writes_again(mine: Sequence[str], below: Sequence[str]) -> bool:
-    """Two lines or more that are nearly the same, one of them exactly; or the last line alone, exactly.
+    """Two lines or more that are nearly the same, one telling line or three of any kind exactly; or the last line alone.
 
     A last line may be cut short, because the model had no tokens left.
     """
@@ -268,7 +280,8 @@ def _writes_again(mine: Sequence[str], below: Sequence[str]) -> bool:
         return False
     last = len(written) - 1
     same = [_near_line(one, other) or (0 < index == last and other.startswith(one)) for index, (one, other) in enumerate(pairs)]
-    return all(same) and any(one == other and _is_telling(one) for one, other in pairs)
+    exact = {one for one, other in pairs if one == other}
+    return all(same) and (len(exact) > 2 or any(_is_telling(line) for line in exact))
 
 
 def _near_line(one: str, other: str) -> bool:
@@ -342,6 +355,7 @@ SHAPES: Filters[Place] = (
     ("prompt_echo", drop_prompt_echo),
     ("single_line", keep_first_line),
     ("repeats", cut_loop),
+    ("match_indent", drop_known_indent),
     ("scope_end", cut_at_scope_end),
     ("closing_line", drop_known_closers),
     ("trailing_space", trim_end),

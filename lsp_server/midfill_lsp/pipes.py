@@ -18,9 +18,6 @@ FLUSH_S = 1.0
 _READ_BYTES = 256 * 1024
 _CHUNKS_AHEAD = 4
 
-Receive = Callable[[bytes], None]
-Ended = Callable[[], None]
-
 
 class Closable(Protocol):
     async def close(self) -> None: ...
@@ -28,6 +25,11 @@ class Closable(Protocol):
 
 class Writer(Closable, Protocol):
     def write(self, data: bytes) -> None: ...
+
+
+Opened = Callable[[Writer], None]
+Receive = Callable[[bytes], None]
+Ended = Callable[[], None]
 
 
 def take_stdio() -> tuple[int, int]:
@@ -44,19 +46,25 @@ def take_stdio() -> tuple[int, int]:
 
 
 @asynccontextmanager
-async def connection(input_fd: int, output_fd: int, receive: Receive, ended: Ended) -> AsyncGenerator[Writer, None]:
-    """Hands every chunk of input to `receive`; calls `ended` when either side is gone. Owns both descriptors."""
-    async with AsyncExitStack() as opened:
+async def connection(
+    input_fd: int, output_fd: int, opened: Opened, receive: Receive, ended: Ended
+) -> AsyncGenerator[None, None]:
+    """Owns both descriptors. `opened` gets the writer before `receive` gets the first chunk of input;
+    `ended` is called when either side is gone."""
+    async with AsyncExitStack() as stack:
         if _is_same_socket(input_fd, output_fd):
             os.close(input_fd)
-            writer: Writer = await _open_socket(output_fd, receive, ended)
+            endpoint = Endpoint(receive, ended)
+            stack.push_async_callback(endpoint.close)
+            opened(endpoint)
+            await _open_socket(output_fd, endpoint)
         else:
-            # The output first: the first chunk of input may already want an answer.
             writer = await _open_output(output_fd, ended)
+            stack.push_async_callback(writer.close)
+            opened(writer)
             reader = await _open_input(input_fd, receive, ended)
-            opened.push_async_callback(reader.close)
-        opened.push_async_callback(writer.close)
-        yield writer
+            stack.push_async_callback(reader.close)
+        yield
 
 
 class Endpoint(asyncio.Protocol):
@@ -156,12 +164,10 @@ class ThreadReader:
         """Nothing to do: a blocked read cannot be interrupted, and the thread dies with the process."""
 
 
-async def _open_socket(fd: int, receive: Receive, ended: Ended) -> Endpoint:
+async def _open_socket(fd: int, endpoint: Endpoint) -> None:
     """One socket for both directions, as socat and inetd hand it over: a pipe transport would take
     the first input on its output for a hang-up."""
-    endpoint = Endpoint(receive, ended)
     await asyncio.get_running_loop().create_connection(lambda: endpoint, sock=socket.socket(fileno=fd))
-    return endpoint
 
 
 async def _open_output(fd: int, ended: Ended) -> Writer:

@@ -17,7 +17,8 @@ def inline_items(
     The range stays on the caret's line: from the caret over what the suggestion replaces after it, or, while the
     editor's own completion list has a selection, over the text that the selection would replace.
     """
-    if not fitted.text:
+    if not fitted.text or (selected is not None and fitted.replace):
+        # An item for the list's entry must keep the entry's range; it cannot replace what follows the caret.
         return types.InlineCompletionList(items=[])
     start = documents.position(snapshot, snapshot.line, snapshot.column)
     end = documents.position(snapshot, snapshot.line, snapshot.column + fitted.replace)

@@ -24,6 +24,7 @@ def loop_at(text: str) -> int | None:
 
 
 def _line_loop(text: str) -> int | None:
+    """The first line's indentation may stand before the caret, so there it does not count."""
     lines: list[str] = []
     ends: list[int] = []
     end = -1
@@ -32,6 +33,8 @@ def _line_loop(text: str) -> int | None:
         if line.strip():
             lines.append(line.rstrip())
             ends.append(end)
+    if lines:
+        lines[0] = next((line for line in lines[1 : GROUP_LINES + 1] if line.strip() == lines[0].strip()), lines[0])
     near = 1
     for index in range(len(lines)):
         if kept := _group_loop(lines, index):
@@ -44,7 +47,7 @@ def _line_loop(text: str) -> int | None:
 
 def _near_statement(one: str, other: str) -> bool:
     """Rows of a list, which end in a comma, resemble each other by nature."""
-    return not other.endswith(",") and near_equal(one, other, 0.1)
+    return not other.endswith(",") and near_equal(one.strip(), other.strip(), 0.1)
 
 
 def _group_loop(lines: Sequence[str], start: int) -> int:

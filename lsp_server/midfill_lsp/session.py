@@ -10,7 +10,6 @@ from typing import Any
 from lsprotocol import types
 
 from midfill_daemon.client import Client
-from midfill_daemon.paths import locate
 from midfill_lsp import completion, render, settings
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents
@@ -38,7 +37,7 @@ class Session:
         self.documents = Documents()
         self.editor = secrets.token_hex(6)
         self.feedback = Feedback(self.editor)
-        self.client = Client(locate(environment), environment)
+        self.client = Client.of(environment)
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
         self.status = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 from cattrs import Converter
 from lsprotocol import types
 from lsprotocol.types import ErrorCodes
-from midfill_daemon.errors import MidfillError
 from pygls.exceptions import JsonRpcException
 from pygls.feature_manager import is_thread_function
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
+from midfill_daemon.errors import MidfillError
 from midfill_lsp import pipes
 from midfill_lsp.frames import Damaged, Frame, FrameParser, Oversized
 from midfill_lsp.params import (
@@ -64,14 +64,16 @@ async def serve_on(server: "Server", input_fd: int, output_fd: int) -> int:
     server._stop_event = threading.Event()
     parser = FrameParser()
 
+    def opened(writer: pipes.Writer) -> None:
+        protocol.write = writer.write
+
     def receive(data: bytes) -> None:
         for frame in parser.feed(data):
             protocol.receive(frame)
 
     watch = asyncio.create_task(watch_parent(lambda: server.process_id, ended.set))
     try:
-        async with pipes.connection(input_fd, output_fd, receive, ended.set) as writer:
-            protocol.write = writer.write
+        async with pipes.connection(input_fd, output_fd, opened, receive, ended.set):
             await ended.wait()
             await protocol.cancel_all()
     finally:

@@ -31,6 +31,8 @@ SAME_LEVEL = re.compile(r"(?:case|default|public|private|protected)\b|#\s*(?:if|
 BLOCKS = frozenset({"block", "body_statement", "chunk", "jsx_element", "element", "then", "do_block", "compound_statement"})
 """Node types, over all grammars, that hold statements without brackets of their own."""
 BRACKETS = frozenset("([{")
+ENDS = frozenset({"end", "fi", "done", "esac"})
+CLOSING_LINES = re.compile(rb"(?:\s*\n[ \t]*(?:[)\]}]+[;,)\]}]*|end[;,)]*|</[\w.:-]*>)(?=\s*(?:\n|\Z)))+")
 
 WORD = re.compile(r"\w")
 
@@ -127,7 +129,7 @@ def leaves_at(before: str, completion: str) -> int | None:
     """
     caret_line = before[before.rfind("\n") + 1 :]
     opened = bool(caret_line.strip()) and opens_block(caret_line)
-    base = indentation(caret_line if caret_line.strip() else _first_line_with_text(caret_line + completion))
+    base = indentation(caret_line or _first_line_with_text(completion))
     kept = 0
     blank_above = False
     for start, line in _lines(completion):
@@ -161,20 +163,17 @@ def _syntax_end(parser: Parser, before: str, completion: str, rest: str) -> int 
     innermost -= bool(innermost and starts_with_closer)
     while innermost and (chain[innermost].end_byte <= caret or not _encloses(chain, innermost)):
         innermost -= 1
-    scopes = chain[: innermost + 1]
-    if any(node.is_error for node in scopes):
+    if opens_block(before[before.rfind("\n") + 1 :]):
+        begun = range(on_line, len(chain))
+        innermost = next((i for i in begun if chain[i].type not in BLOCKS and chain[i].end_byte > caret), innermost)
+    if any(node.is_error for node in chain[: max(innermost + 1, 2)]):
         return None
-    statement = chain[on_line] if on_line < len(chain) else chain[-1]
-    if caret > line_start and opens_block(before[before.rfind("\n") + 1 :]) and statement.end_byte > caret:
-        end = statement.end_byte
-    elif innermost == 0:
-        end = _paragraph_end(chain[min(1, len(chain) - 1)], source, last)
+    if innermost:
+        end = _stretched(chain[: innermost + 1], source)
+        end += 0 if rest.strip() else _closing_lines(source, end)
     else:
-        end = _with_continuation(scopes, source)
-    if end >= last:
-        return len(completion)
-    end = _with_rest_of_line(source, end, last)
-    return len(body[: max(0, end - caret)].decode(errors="replace"))
+        end = _paragraph_end(chain[min(1, len(chain) - 1)], source, last)
+    return len(completion) if end >= last else len(body[: max(0, end - caret)].decode(errors="replace"))
 
 
 def _encloses(chain: list[Node], index: int) -> bool:
@@ -184,8 +183,8 @@ def _encloses(chain: list[Node], index: int) -> bool:
     """
     if not BLOCKS.isdisjoint(node.type for node in chain[index : index + 2]):
         return True
-    children = chain[index].children
-    return bool(children) and (children[0].type in BRACKETS or any(child.type == "{" for child in children))
+    types = [child.type for child in chain[index].children]
+    return bool(types) and (types[0] in BRACKETS or types[-1] in ENDS or "{" in types)
 
 
 def _ancestors(parser: Parser, source: bytes, offset: int) -> list[Node]:
@@ -210,24 +209,33 @@ def _paragraph_end(statement: Node, source: bytes, last: int) -> int:
     return last
 
 
-def _with_continuation(scopes: list[Node], source: bytes) -> int:
-    """The end of the innermost scope; where an `else` or the like follows, that of the statement they belong to."""
+def _stretched(scopes: list[Node], source: bytes) -> int:
+    """The end of the innermost scope with what belongs to it all the same.
+
+    That is the rest of its last line (`}, [deps]);`). Where that rest opens a block (`) {`), or an `else` or the like
+    follows, the statement around it is not over yet, and its end counts.
+    """
     end = scopes[-1].end_byte
-    if not CONTINUES.match(source[end : end + 80].decode(errors="replace").lstrip()):
-        return end
-    for index in range(len(scopes) - 2, 0, -1):
-        if scopes[index].end_byte > end:
-            return scopes[index].end_byte
-        if scopes[index].type in BLOCKS:
+    for outer in reversed(scopes[1:-1]):
+        rest = _rest_of_line(source, end)
+        goes_on = opens_block(rest)
+        if not goes_on and not CONTINUES.match(source[end : end + 80].decode(errors="replace").lstrip()):
             break
-    return end
+        if outer.end_byte == end and outer.type in BLOCKS and not goes_on:
+            break
+        end = outer.end_byte
+    return end + len(_rest_of_line(source, end).encode(errors="replace"))
 
 
-def _with_rest_of_line(source: bytes, end: int, last: int) -> int:
-    """Takes in what follows on the last line (`}, [deps]);`) unless that opens the next block."""
-    stop = source.find(b"\n", end, last)
-    line = source[end : last if stop < 0 else stop].rstrip()
-    return end if opens_block(line.decode(errors="replace")) else end + len(line)
+def _closing_lines(source: bytes, end: int) -> int:
+    """At the end of a file nothing else closes the outer scopes: the length of the closing lines that follow."""
+    closing = CLOSING_LINES.match(source, end)
+    return closing.end() - end if closing else 0
+
+
+def _rest_of_line(source: bytes, start: int) -> str:
+    stop = source.find(b"\n", start)
+    return source[start : stop if stop >= 0 else len(source)].decode(errors="replace").rstrip()
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

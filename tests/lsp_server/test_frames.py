@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from midfill_lsp.frames import HEAD_BYTES, LINE_LIMIT, Damaged, Frame, FrameParser, Oversized
 
 LIMIT = 100

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from midfill_cli.stdio_client import LspError, ServerGone, StdioClient
 from midfill_lsp.transport import watch_parent
 

@@ -55,8 +55,12 @@ class FakeService:
     seen: list[Seen] = field(default_factory=list)
     disconnected: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client closes its connection while an answer is under way."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a generation was asked for."""
     served: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a generation has sent its first bytes."""
+    reusable: bool = True
+    """Whether a connection can be used again after a stream."""
     url: str = ""
     connections: int = 0
 
@@ -103,18 +107,20 @@ class FakeService:
     async def _stream_until_gone(
         self, request: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
+        self.asked.set()
         stream = asyncio.ensure_future(self._stream(request, writer))
         # Nobody sends a second request before the answer, so the first thing to be read is the client's end.
         gone = asyncio.ensure_future(reader.read(1))
-        await asyncio.wait({stream, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if stream.done():
+        try:
+            await asyncio.wait({stream, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if stream.done():
+                return stream.result()
+            self.disconnected.set()
+            return False
+        finally:
+            stream.cancel()
             gone.cancel()
-            await asyncio.wait({gone})
-            return stream.result()
-        stream.cancel()
-        await asyncio.wait({stream})
-        self.disconnected.set()
-        return False
+            await asyncio.wait({stream, gone})
 
     async def _stream(self, request: Seen, writer: asyncio.StreamWriter) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -130,7 +136,7 @@ class FakeService:
             self.served.set()
         writer.write(b"0\r\n\r\n")
         await writer.drain()
-        return True
+        return self.reusable
 
     def _event_bytes(self, event: Json | str) -> bytes:
         end = self.faults.line_end
@@ -149,6 +155,8 @@ class FakeService:
 class FakeLlamaServer(FakeService):
     """llama.cpp's server with a made-up vocabulary: control tokens are one token, other text one per word."""
 
+    reusable: bool = False
+    """The real server closes the connection without having announced it."""
     control_tokens: frozenset[str] = frozenset()
     props: Json = field(
         default_factory=lambda: {
@@ -172,14 +180,14 @@ class FakeLlamaServer(FakeService):
             "/apply-template": lambda seen: (200, {"prompt": _chat_prompt(seen.body["messages"])}),
         }
         unknown = (404, {"error": {"message": "File Not Found", "type": "not_found_error", "code": 404}})
-        return answers.get(request.path, lambda _: unknown)(request)
+        return answers[request.path](request) if request.path in answers else unknown
 
     def _tokenize(self, text: str) -> list[int]:
         return [1] if text in self.control_tokens else list(range(max(2, len(text.split()))))
 
     def events(self, request: Seen) -> list[Json | str]:
         limit = int(request.body["n_predict"])
-        sent = self.tokens[:limit]
+        sent = self.tokens[: max(1, limit)]  # The real server, asked for no token, sends one.
         base = {"index": 0, "id_slot": request.body.get("id_slot", -1), "tokens_evaluated": 100}
         progress = {**base, "content": "", "stop": False, "prompt_progress": {"total": 100, "processed": 100}}
         pieces = [{**base, "content": text, "stop": False, "tokens": [7]} for text in sent]

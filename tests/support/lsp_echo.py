@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx  # noqa: F401 - so that its start compares with bench/floor_pygls.py
 from lsprotocol import types
+
 from midfill_daemon.errors import Busy
 from midfill_lsp.transport import Server, serve
 

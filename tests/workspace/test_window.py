@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.window import Window, cut
 

@@ -5,12 +5,14 @@ import json
 import logging
 import os
 import secrets
+import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 from midfill_daemon import engine, errors, weights
 from midfill_daemon.backoff import Backoff
@@ -29,7 +31,6 @@ BATCH_TOKENS = 64
 HEALTHY_S = 60.0
 """An engine that lived this long did not die of its start: the next restart is immediate again."""
 LOOK_AGAIN_S = 1.0
-STOP_S = 2.0
 WARM_UP = "def read_lines(path):\n    with open(path) as file:\n        return [line.rstrip() for line in file]\n\n" * 4
 """About 120 tokens. Reading them tells the prefill speed, which the first handshake already reports."""
 
@@ -155,21 +156,18 @@ class Embedded:
     async def _run(self, model: Path) -> None:
         """One life of the engine. Always ends by raising."""
         api_key = secrets.token_urlsafe(32)
-        process = await _spawn(self.plan.command)
-        try:
-            url = await _greet(process, self._settings(model, api_key))
+        async with _child(self.plan.command) as child:
+            url = await child.greet(self._settings(model, api_key))
             service = self.plan.connect(url, api_key)
             try:
                 await _warm_up(service)
                 self._ready_s = self.clock()
                 self._settle(service)
-                log.info("engine.ready", extra={"pid": process.pid})
-                status = await process.wait()
+                log.info("engine.ready", extra={"pid": child.process.pid})
+                await child.answers.read()
             finally:
                 await service.close()
-        finally:
-            await _end(process)
-        raise errors.ProviderDown(f"the embedded engine stopped (status {status}) and is being restarted")
+        raise errors.ProviderDown("the embedded engine stopped and is being restarted")
 
     def _settings(self, model: Path, api_key: str) -> engine.Settings:
         cores = _cores()
@@ -190,42 +188,57 @@ def _cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-async def _spawn(command: tuple[str, ...]) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A running engine. It alone holds the far end of `answers`, which therefore ends when the engine does."""
+
+    process: subprocess.Popen[bytes]
+    orders: IO[bytes]
+    answers: asyncio.StreamReader
+
+    async def greet(self, settings: engine.Settings) -> str:
+        """Hand over the settings and wait for the URL."""
+        with suppress(BrokenPipeError):  # A dead engine has no answer either.
+            self.orders.write(json.dumps(asdict(settings)).encode() + b"\n")
+        try:
+            answer = json.loads(await self.answers.readline())
+        except ValueError as exc:
+            raise errors.ProviderError("the embedded engine died while it loaded the model") from exc
+        if "error" in answer:
+            raise errors.from_wire(answer["error"], answer["message"])
+        return str(answer["url"])
+
+
+@asynccontextmanager
+async def _child(command: tuple[str, ...]) -> AsyncGenerator[_Child, None]:
+    """An engine process, which is gone on leaving.
+
+    Not asyncio's own subprocesses: cancelling while one of those is being created can wait for ever (3.11).
+    """
+    process = _start(command)
+    assert process.stdin is not None, "started with pipes"
+    assert process.stdout is not None, "started with pipes"
+    with process:
+        try:
+            answers = asyncio.StreamReader()
+            protocol = asyncio.StreamReaderProtocol(answers)
+            pipe, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, process.stdout)
+            with closing(pipe):
+                yield _Child(process, process.stdin, answers)
+        finally:
+            process.kill()  # Closing stdin would do, but it has nothing to save and may be stuck.
+
+
+def _start(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    """Called in the main thread: on Linux the engine dies with the thread that started it."""
     try:
         # Its stderr is ours: the daemon's log.
-        return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        return subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
     except OSError as exc:
         raise errors.ProviderDown(f"the embedded engine cannot be started: {exc.strerror}") from exc
-
-
-async def _greet(process: asyncio.subprocess.Process, settings: engine.Settings) -> str:
-    """Hand over the settings and wait for the URL. A process that dies instead closes the pipe, so nothing hangs."""
-    assert process.stdin is not None, "spawned with pipes"
-    assert process.stdout is not None, "spawned with pipes"
-    process.stdin.write(json.dumps(asdict(settings)).encode() + b"\n")
-    try:
-        answer = json.loads(await process.stdout.readline())
-    except ValueError as exc:
-        raise errors.ProviderError("the embedded engine died while it loaded the model") from exc
-    if "error" in answer:
-        raise errors.from_wire(answer["error"], answer["message"])
-    return str(answer["url"])
 
 
 async def _warm_up(service: Provider) -> None:
     async with aclosing(service.stream(Generation(prompt=WARM_UP, max_tokens=0))) as values:
         async for _ in values:
             pass
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask by closing stdin, then kill. Returns when the process is gone."""
-    assert process.stdin is not None, "spawned with pipes"
-    process.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

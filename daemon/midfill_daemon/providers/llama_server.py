@@ -63,6 +63,7 @@ class LlamaServer:
     ) -> None:
         self._address = upstream.address(base_url)
         self._local = upstream.is_local(base_url)
+        self._headers = upstream.stream_headers(base_url)
         self._timeout_s = timeout_s
         self._model, self._context_tokens, self._slots = model, context_tokens, slots
         self._prefill_tokens_s = 0.0
@@ -154,7 +155,8 @@ class LlamaServer:
 
     async def _answer(self, body: Mapping[str, Any]) -> AsyncGenerator[Piece | Usage, None]:
         """The values of one call. Raises what httpx raises, ValueError for garbage, EOFError for a missing end."""
-        async with self._client.stream("POST", "/completion", content=upstream.encoded(body)) as response:
+        content = upstream.encoded(body)
+        async with self._client.stream("POST", "/completion", content=content, headers=self._headers) as response:
             if not response.is_success:
                 raise _refusal(response.status_code, response.headers, await response.aread(), body["prompt"])
             async with aclosing(_events(response.aiter_bytes())) as events:
@@ -164,7 +166,8 @@ class LlamaServer:
                         event = await _next_text(events)
                     if "error" in event:
                         raise _reported(event, body["prompt"])
-                    if event.get("content"):
+                    # Asked for no tokens, the server still sends one.
+                    if event.get("content") and body["n_predict"]:
                         yield Piece(str(event["content"]))
                 await _drain(events)
         self._learn(event)

@@ -160,7 +160,9 @@ class OpenAICompatible:
 
     async def _create(self, generation: Generation, model: str, dialect: Dialect) -> "openai.AsyncStream[Any]":
         create: Any = self._client.chat.completions.create if generation.messages else self._client.completions.create
-        stream: openai.AsyncStream[Any] = await create(model=model, stream=True, **_body(generation, dialect))
+        headers = upstream.stream_headers(self._tier.url)
+        body = _body(generation, dialect)
+        stream: openai.AsyncStream[Any] = await create(model=model, stream=True, extra_headers=headers, **body)
         return stream
 
     async def _next_text(self, stream: "openai.AsyncStream[Any]", progress: _Progress) -> str | None:

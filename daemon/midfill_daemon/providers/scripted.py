@@ -124,7 +124,8 @@ def _before_caret(generation: Generation, before: str, after: str) -> str:
 
 def answer(script: Script, tail: str) -> str:
     """What the oracle's files say after the longest end of `tail` that occurs in one; else an invented statement."""
-    length, follows = max((_continued(source, tail) for source in script.oracle), default=(0, ""))
+    found = (_continued(source, tail) for source in script.oracle)
+    length, follows = max(found, key=lambda match: match[0], default=(0, ""))
     key = zlib.crc32(tail[-TAIL_KEY_CHARS:].encode("utf-8", "replace"), script.seed)
     if not length:
         return _invented(key)

@@ -120,11 +120,10 @@ def _lead(request: CompletionRequest, model: Model) -> str:
 
 
 async def build(request: CompletionRequest, model: Model) -> Generation:
-    """Render the prompt for `model`. When it is too long, whole snippets go first, then the far ends of the file."""
-    request = await _fit_text(request, model)
-    snippets = await _fit_snippets(request, model)
+    """Render the prompt for `model`; it is never cut once it is rendered."""
+    request = await _fit(request, model)
     prefix = request.prefix.removesuffix(_lead(request, model))
-    parts = fim.Parts(prefix, request.suffix, request.path, request.repository, snippets, request.language)
+    parts = fim.Parts(prefix, request.suffix, request.path, request.repository, request.snippets, request.language)
     generation = Generation(
         max_tokens=min(request.max_tokens, model.tier.max_tokens),
         temperature=model.tier.temperature,
@@ -133,46 +132,49 @@ async def build(request: CompletionRequest, model: Model) -> Generation:
     if model.tier.mode == "chat":
         return replace(generation, messages=_messages(parts))
     if model.info.suffix_field:
-        context = "".join(f"{snippet.text}\n" for snippet in snippets)
+        context = "".join(f"{snippet.text}\n" for snippet in request.snippets)
         return replace(generation, prompt=context + request.prefix, suffix=request.suffix)
     prompt = fim.render(model.format, parts)
     return replace(generation, prompt=prompt.text, stops=generation.stops + prompt.stops)
 
 
+async def _fit(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """The request as the model's budget allows: whole snippets go first, then the far ends of the file."""
+    texts = [request.prefix, request.suffix, *(_shown(snippet) for snippet in request.snippets)]
+    estimate_tokens = sum(map(len, texts)) / model.info.chars_per_token
+    if estimate_tokens < model.prompt_tokens * NEAR_LIMIT:
+        return request
+    request = await _fit_text(request, model)
+    return replace(request, snippets=await _fit_snippets(request, model))
+
+
 async def _fit_text(request: CompletionRequest, model: Model) -> CompletionRequest:
     """Shorten prefix and suffix at line ends until they fit on their own."""
-    used_tokens = await _count(request.prefix + request.suffix, model)
+    count = model.provider.count_tokens
+    used_tokens = await count(request.prefix + request.suffix)
     while used_tokens > model.prompt_tokens and request.prefix + request.suffix:
         share = model.prompt_tokens / used_tokens * 0.95
         prefix = _tail(request.prefix, int(len(request.prefix) * share))
         suffix = _head(request.suffix, int(len(request.suffix) * share))
         request = replace(request, prefix=prefix, suffix=suffix)
-        used_tokens = await _count(prefix + suffix, model)
+        used_tokens = await count(prefix + suffix)
     return request
 
 
 async def _fit_snippets(request: CompletionRequest, model: Model) -> tuple[Snippet, ...]:
     """The best snippets that fit beside the text, in the order given; the lowest score goes first."""
-    if not request.snippets:
-        return ()
-    room_tokens = model.prompt_tokens - await _count(request.prefix + request.suffix, model)
+    room_tokens = model.prompt_tokens - await model.provider.count_tokens(request.prefix + request.suffix)
     kept: set[int] = set()
     for index in sorted(range(len(request.snippets)), key=lambda index: -request.snippets[index].score):
-        snippet = request.snippets[index]
-        size_tokens = await _count(f"{snippet.path}\n{snippet.text}\n", model)
-        if size_tokens > room_tokens:
+        room_tokens -= await model.provider.count_tokens(_shown(request.snippets[index]))
+        if room_tokens < 0:
             break
-        room_tokens -= size_tokens
         kept.add(index)
     return tuple(snippet for index, snippet in enumerate(request.snippets) if index in kept)
 
 
-async def _count(text: str, model: Model) -> int:
-    """Tokens of `text`: an estimate while that is far below the budget, else counted by the model's tokenizer."""
-    estimate = int(len(text) / model.info.chars_per_token) + 1
-    if estimate < model.prompt_tokens * NEAR_LIMIT:
-        return estimate
-    return await model.provider.count_tokens(text)
+def _shown(snippet: Snippet) -> str:
+    return f"{snippet.path}\n{snippet.text}\n"
 
 
 def _tail(text: str, limit_chars: int) -> str:
@@ -238,14 +240,13 @@ class CompletionGuard:
         self._text += text
         if not self._started and not self._start(complete=False):
             return ()
-        found = [at for stop in self.plan.stops if (at := self._text.find(stop, self._search_from())) >= 0]
-        if found:
-            self._text, self.done = self._text[: min(found)], True
+        self._cut()
         return self._send(len(self._text) - (0 if self.done else self._held()))
 
     def close(self) -> Iterable[Event]:
         if not self._started:
             self._start(complete=True)
+            self._cut()
         return self._send(len(self._text))
 
     def _start(self, *, complete: bool) -> bool:
@@ -258,8 +259,12 @@ class CompletionGuard:
         self._started = True
         return True
 
-    def _search_from(self) -> int:
-        return max(0, self._sent - max(map(len, self.plan.stops), default=0))
+    def _cut(self) -> None:
+        """End the text at the first stop, if one is there."""
+        fresh = max(0, self._sent - max(map(len, self.plan.stops), default=0))
+        found = [at for stop in self.plan.stops if (at := self._text.find(stop, fresh)) >= 0]
+        if found:
+            self._text, self.done = self._text[: min(found)], True
 
     def _held(self) -> int:
         """Length of the longest tail that a stop begins with."""

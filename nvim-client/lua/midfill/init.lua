@@ -36,9 +36,10 @@ end
 ---@param status midfill.Status
 ---@return string
 local function sentence(status)
-  local model = status.model ~= '' and (' with %s'):format(status.model) or ''
-  local reason = status.reason ~= '' and (': %s'):format(status.reason) or ''
-  return ('Midfill is %s%s%s'):format(status.state, model, reason)
+  local parts = vim.tbl_filter(function(part)
+    return part ~= ''
+  end, { status.state, status.model, status.reason })
+  return ('Midfill: %s'):format(table.concat(parts, ', '))
 end
 
 ---@type lsp.Handler
