@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL := smollm2-135m
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check fix bench soak clean
+.PHONY: demo test check fix bench eval soak clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/midfill models pull --if-missing $(MODEL)
@@ -26,6 +26,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench.smoke --json
+
+eval: $(VENV)/.demo
+	@$(BIN)/midfill models pull --if-missing $(MODEL)
+	$(BIN)/python -m evals.fim $(EVAL)
 
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix

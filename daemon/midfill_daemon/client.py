@@ -254,11 +254,8 @@ class Client:
             log.info("daemon.drain_unanswered", extra={"error": type(exc).__name__})
         finally:
             await http.aclose()
-        deadline_s = self._clock() + DRAIN_LIMIT_S
-        while launch.is_alive(pid):
-            if self._clock() > deadline_s:
-                raise DaemonDown("the older daemon does not end; stop it with `midfill daemon stop`")
-            await self._sleep(POLL_S)
+        if not await launch.ended(pid, DRAIN_LIMIT_S):
+            raise DaemonDown("the older daemon does not end; stop it with `midfill daemon stop`")
 
 
 def _refusal(body: bytes) -> MidfillError:

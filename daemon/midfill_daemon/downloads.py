@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,6 @@ from midfill_daemon.errors import ModelMissing
 
 ATTEMPTS = 5
 """A connection that breaks is resumed this often within one download."""
-CHUNK_BYTES = 1 << 18
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 PIP_TIMEOUT_S = 300.0
 PIP_SETTING = re.compile(r"(?P<section>[^=]+)\.(?P<name>[\w-]+)=(?P<value>'.*'|\".*\")")
@@ -124,9 +123,12 @@ def parse_settings(listing: str) -> Mapping[str, str]:
 
 def fetch(wheel: Wheel, link: Link, target: Path, web: httpx.Client, progress: Progress) -> None:
     """The wheel as `target`, whole and checked. What a broken download leaves is continued by the next one."""
+    scheme = urlsplit(link.url).scheme
+    if scheme not in ("http", "https", "file"):
+        raise ModelMissing(f"the index has {wheel.requirement} behind a {scheme or 'relative'} link, not a web address")
     part = target.with_name(target.name + ".part")
-    with full_disk_said(target.parent):
-        if urlsplit(link.url).scheme == "file":
+    with disk_trouble_said(target.parent):
+        if scheme == "file":
             shutil.copyfile(url2pathname(urlsplit(link.url).path), part)
         else:
             _download(wheel, link.url, part, web, progress)
@@ -161,7 +163,7 @@ def _continue(wheel: Wheel, url: str, part: Path, web: httpx.Client, progress: P
         # A server without ranges answers 200 and sends all of it once more.
         continued = response.status_code == httpx.codes.PARTIAL_CONTENT
         with part.open("ab" if continued else "wb") as file:
-            for chunk in response.iter_raw(CHUNK_BYTES):
+            for chunk in response.iter_raw():
                 file.write(chunk)
                 progress(min(file.tell(), wheel.size), wheel.size)
                 if file.tell() > wheel.size:
@@ -175,10 +177,10 @@ def digest(path: Path) -> str:
 
 
 @contextmanager
-def full_disk_said(folder: Path) -> Iterator[None]:
-    """Turns what the system says about writing to `folder` into an error for the user."""
+def disk_trouble_said(folder: Path) -> Generator[None, None, None]:
+    """Turns what the system says about the files in `folder` into an error for the user."""
     try:
         yield
     except OSError as exc:
         reason = "the disk is full" if exc.errno in (errno.ENOSPC, errno.EDQUOT) else exc.strerror or str(exc)
-        raise ModelMissing(f"{folder} cannot be written: {reason}") from exc
+        raise ModelMissing(f"{folder} cannot be used: {reason}") from exc

@@ -11,9 +11,10 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from midfill_daemon import errors
 
@@ -48,7 +49,13 @@ class Settings:
     """Tokens evaluated at a time: a cancelled request leaves its slot within one or two batches."""
 
 
-def main() -> None:
+class Server(Protocol):
+    """A running HTTP server; it stops when it is collected."""
+
+    listening_address: str
+
+
+def main(serve: Callable[[Settings], Server]) -> None:
     """Never returns while stdin is open; EOF means that the daemon stopped us or died."""
     answer = _take_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -65,8 +72,8 @@ def main() -> None:
     watcher.join()
 
 
-def serve(settings: Settings) -> Any:
-    """A running `xllamacpp.Server`; it stops when it is collected."""
+def serve_llama(settings: Settings) -> Server:
+    """Load the model. Raises ModelMissing without the engine, ProviderError when it cannot run the model."""
     if max(settings.threads, settings.prompt_threads) > 1:
         # Spinning OpenMP threads starve each other on a busy machine. libgomp reads this once, while it is loaded.
         os.environ["OMP_WAIT_POLICY"] = "passive"
@@ -77,11 +84,12 @@ def serve(settings: Settings) -> Any:
     except ImportError as exc:
         raise errors.ProviderError(f"the embedded engine does not run on this system: {exc}") from exc
     try:
-        return xllamacpp.Server(_parameters(xllamacpp.CommonParams(), settings))
+        server: Server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), settings))
     except RuntimeError as exc:
         # It says no more than that; the cause is in the lines that it printed to the log.
         name = Path(settings.model).name
         raise errors.ProviderError(f"{name} is cut short, damaged or of an unknown kind: the log says which") from exc
+    return server
 
 
 def _parameters(parameters: Any, settings: Settings) -> Any:
@@ -130,4 +138,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(serve_llama)

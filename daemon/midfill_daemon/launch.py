@@ -1,10 +1,12 @@
 """Starting a daemon from a client: cheap to import, because every language server imports it."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from midfill_daemon.errors import ConfigError, DaemonDown, NotAllowed
 from midfill_daemon.paths import Paths
 
+POLL_S = 0.05
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "APPDATA", "LOCALAPPDATA")
 PASSED_ON_PREFIXES = ("XDG_", "MIDFILL_")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -112,4 +115,14 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except OSError:
         return False
+    return True
+
+
+async def ended(pid: int, limit_s: float) -> bool:
+    """Wait for a process that is not our child, which can only be asked for again and again."""
+    deadline_s = time.monotonic() + limit_s
+    while is_alive(pid):
+        if time.monotonic() > deadline_s:
+            return False
+        await asyncio.sleep(POLL_S)
     return True

@@ -22,5 +22,7 @@ class Metrics:
             for (task, outcome), count in sorted(self.runs.items())
         ]
         lines.append("# TYPE midfill_run_seconds_total counter")
-        lines += [f'midfill_run_seconds_total{{task="{task}"}} {took:.6f}' for task, took in sorted(self.seconds.items())]
+        lines += [
+            f'midfill_run_seconds_total{{task="{task}"}} {took:.6f}' for task, took in sorted(self.seconds.items())
+        ]
         return "\n".join(lines) + "\n"

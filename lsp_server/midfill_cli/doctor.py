@@ -27,8 +27,8 @@ Verdict = Literal["ok", "warning", "failed"]
 SAMPLE = CompletionRequest("sample.py", "python", "def add(a, b):\n    return ", "\n", "line", max_tokens=16)
 
 CONNECT_HINT = (
-    "connect a model with fill-in-the-middle so: [tiers.inline] provider = \"llama_server\", "
-    "url = \"http://127.0.0.1:8080\" in config.toml, or MIDFILL_TIER_INLINE=llama_server:http://127.0.0.1:8080"
+    'connect a model with fill-in-the-middle so: [tiers.inline] provider = "llama_server", '
+    'url = "http://127.0.0.1:8080" in config.toml, or MIDFILL_TIER_INLINE=llama_server:http://127.0.0.1:8080'
 )
 
 
@@ -130,8 +130,9 @@ async def _engine(patient: Patient) -> list[Finding]:
 def _weights(loaded: Config, paths: Paths) -> list[Finding]:
     if loaded.tiers["inline"].url:
         return []
-    weights.check(weights.DEFAULT, paths.models)
-    path = weights.locate(weights.DEFAULT, paths.models)[0]
+    default = weights.find(weights.DEFAULT)
+    weights.check(default, paths.models)
+    path = weights.locate(default, paths.models)[0]
     return [Finding("model file", "ok", f"{path.name}, checksum right")]
 
 

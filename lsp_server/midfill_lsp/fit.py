@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeVar
 
 from tree_sitter import Parser
@@ -77,12 +78,20 @@ def shape_answer(text: str, snapshot: Snapshot, shape: Shape, parser: Parser | N
 
 def fit(text: str, snapshot: Snapshot, *, by_hand: bool) -> Fitted:
     """What the buffer decides as it is now: for every answer, cached or not; strings only, no parse."""
-    text, rules = _apply(FITS_BY_HAND if by_hand else FITS, text, snapshot)
+    filters = FITS_BY_HAND if by_hand else FITS
+    text, rules = _apply(filters, text, snapshot)
+    changed = rules
+    while text and changed:
+        # A cut may lay bare what an earlier filter takes away; each pass makes the text shorter, so this ends.
+        text, changed = _apply(filters, text, snapshot)
+        rules += tuple(rule for rule in changed if rule not in rules)
     return Fitted(text, joins.replaced(text, snapshot) if text else 0, rules)
 
 
 def enough(text: str, snapshot: Snapshot, shape: Shape) -> int | None:
     """How much of a growing answer to keep when no more of it is wanted; None while more is."""
+    if len(text) > LIMIT_CHARS:
+        return LIMIT_CHARS
     ends = [end for find in STREAM_ENDS[shape] if (end := find(text, snapshot)) is not None]
     return min(ends) if ends else None
 
@@ -253,33 +262,31 @@ def _next_lines_at(text: str, snapshot: Snapshot) -> int | None:
     below = scope.lines_below(snapshot, FOLLOWING_LINES)
     if not below:
         return None
-    first_counts = not (snapshot.before + snapshot.after).strip()
-    start = 0
     lines = text.split("\n")
-    for index, line in enumerate(lines):
-        if index or first_counts:
-            full = line if index else snapshot.before + line
-            if (
-                line.strip()
-                and repeats.near_equal(full, below[0], 0.05)
-                and _writes_again([full, *lines[index + 1 :]], below)
-            ):
-                return start
-        start += len(line) + 1
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    first_counts = not (snapshot.before + snapshot.after).strip()
+    lines[0] = snapshot.before + lines[0] if first_counts else ""
+    written = [(start, line.rstrip()) for start, line in zip(starts, lines, strict=False) if line.strip()]
+    for index, (start, line) in enumerate(written):
+        ahead = [line for _, line in written[index : index + FOLLOWING_LINES + 1]]
+        if _near_line(line, below[0].rstrip()) and _writes_again(ahead, below):
+            return start
     return None
 
 
-def _writes_again(mine: Sequence[str], below: Sequence[str]) -> bool:
+def _writes_again(written: Sequence[str], below: Sequence[str]) -> bool:
     """Two lines or more that are nearly the same, one telling line or three of any kind exactly; or the last line alone.
 
     A last line may be cut short, because the model had no tokens left.
     """
-    written = [line.rstrip() for line in mine if line.strip()]
     pairs = list(zip(written, (line.rstrip() for line in below), strict=False))
     if len(pairs) == 1 and len(written) > 1:
         return False
     last = len(written) - 1
-    same = [_near_line(one, other) or (0 < index == last and other.startswith(one)) for index, (one, other) in enumerate(pairs)]
+    same = [
+        _near_line(one, other) or (0 < index == last and other.startswith(one))
+        for index, (one, other) in enumerate(pairs)
+    ]
     exact = {one for one, other in pairs if one == other}
     return all(same) and (len(exact) > 2 or any(_is_telling(line) for line in exact))
 
@@ -303,10 +310,6 @@ def _is_telling(line: str) -> bool:
 def _line_break(text: str, _: Snapshot) -> int | None:
     at = text.find("\n")
     return None if at < 0 else at
-
-
-def _over_limit(text: str, _: Snapshot) -> int | None:
-    return LIMIT_CHARS if len(text) > LIMIT_CHARS else None
 
 
 def _loop(text: str, _: Snapshot) -> int | None:
@@ -365,8 +368,8 @@ FITS_BY_HAND: Filters[Snapshot] = (
     ("too_long", cut_length),
     ("leading_blank", drop_leading_blank),
     ("match_indent", match_indent),
-    ("suffix_exact", joins.drop_rest_of_line),
     ("suffix_near", cut_at_next_lines),
+    ("suffix_exact", joins.drop_rest_of_line),
     ("bracket_balance", joins.balance),
     ("mid_word", joins.keep_words_whole),
     ("line_above", drop_line_above),
@@ -377,8 +380,8 @@ FITS: Filters[Snapshot] = (*FITS_BY_HAND, ("too_short", drop_too_short))
 """Only who asked by hand wants to see a single character."""
 
 STREAM_ENDS: Mapping[Shape, tuple[Callable[[str, Snapshot], int | None], ...]] = {
-    "line": (_line_break, _loop, _control_token, _over_limit),
-    "block": (_scope_left, _next_lines, _loop, _control_token, _over_limit),
+    "line": (_line_break, _loop, _control_token),
+    "block": (_scope_left, _next_lines, _loop, _control_token),
 }
 
 RULES: Mapping[str, str] = {

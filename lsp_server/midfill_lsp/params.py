@@ -4,12 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cattrs import (
-    BaseValidationError,
-    Converter,
-    StructureHandlerNotFoundError,
-    transform_error,
-)
+from cattrs import BaseValidationError, Converter, StructureHandlerNotFoundError, transform_error
 from lsprotocol import types
 from pygls.protocol import default_converter
 
@@ -109,10 +104,7 @@ def _repair_inline_completion(_: Converter, params: dict[str, Any]) -> dict[str,
         context["triggerKind"] = types.InlineCompletionTriggerKind.Invoked.value
     selected = context.get("selectedCompletionInfo")
     if isinstance(selected, dict):
-        context["selectedCompletionInfo"] = {
-            **selected,
-            "range": _range_object(selected.get("range")),
-        }
+        context["selectedCompletionInfo"] = {**selected, "range": _range_object(selected.get("range"))}
     # A progress token of a wrong type costs only the progress report.
     return {**_without(params, "workDoneToken"), "context": context}
 
@@ -146,10 +138,7 @@ def _repair_initialize(converter: Converter, params: dict[str, Any]) -> dict[str
     if not isinstance(capabilities, dict):
         capabilities = {}
     known = _parsable(converter, capabilities, {}, types.ClientCapabilities)
-    return {
-        **_parsable(converter, params, {"capabilities": {}}, types.InitializeParams),
-        "capabilities": known,
-    }
+    return {**_parsable(converter, params, {"capabilities": {}}, types.InitializeParams), "capabilities": known}
 
 
 def _parsable(converter: Converter, raw: dict[str, Any], required: dict[str, Any], kind: Any) -> dict[str, Any]:

@@ -95,22 +95,20 @@ class Endpoint(asyncio.Protocol):
             return
         transport.write(data)
         if transport.get_write_buffer_size() > UNREAD_LIMIT:
-            log.error(
-                "lsp.client_not_reading",
-                extra={"unread_bytes": transport.get_write_buffer_size()},
-            )
+            log.error("lsp.client_not_reading", extra={"unread_bytes": transport.get_write_buffer_size()})
             transport.abort()
 
     async def close(self) -> None:
         """A living client gets FLUSH_S to read what is left."""
-        if self._transport is None:
+        transport = self._transport
+        if transport is None:
             return
-        self._transport.close()
+        transport.close()
         try:
             async with asyncio.timeout(FLUSH_S):
                 await self._closed.wait()
         except TimeoutError:
-            self._transport.abort()
+            transport.abort()
 
 
 class FileWriter:

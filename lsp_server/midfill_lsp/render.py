@@ -10,7 +10,11 @@ ACCEPTED = "midfill.accepted"
 
 
 def inline_items(
-    fitted: Fitted, snapshot: Snapshot, documents: Documents, trace_id: str, selected: types.SelectedCompletionInfo | None
+    fitted: Fitted,
+    snapshot: Snapshot,
+    documents: Documents,
+    trace_id: str,
+    selected: types.SelectedCompletionInfo | None,
 ) -> types.InlineCompletionList:
     """The answer of textDocument/inlineCompletion; empty text is an empty list, which clears the ghost text.
 

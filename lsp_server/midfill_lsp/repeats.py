@@ -63,6 +63,8 @@ def _unit_loop(text: str) -> int | None:
     start = text.rfind("\n") + 1
     line = text[start:]
     for size in UNIT_CHARS:
+        if size * UNIT_TIMES > len(line):
+            break
         unit = line[-size:]
         times = UNIT_TIMES if LETTER.search(unit) else PLAIN_UNIT_TIMES
         if len(set(unit)) > 1 and line.endswith(unit * times):

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 Trigger = Literal["automatic", "manual"]
 
-USER_LEVEL_ONLY = frozenset({"daemon", "daemonPath", "socket", "url", "model", "python", "pythonPath", "token", "apiKey"})
+USER_LEVEL_ONLY = frozenset(
+    {"daemon", "daemonPath", "socket", "url", "model", "python", "pythonPath", "token", "apiKey"}
+)
 """An editor merges a workspace's settings into what it sends, so a cloned repository could choose these."""
 
 KNOWN_WAITS_S: Mapping[str, float] = {"Visual Studio Code": 0.05, "code-server": 0.05, "Neovim": 0.2}

@@ -23,13 +23,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 from midfill_daemon.errors import MidfillError
 from midfill_lsp import pipes
 from midfill_lsp.frames import Damaged, Frame, FrameParser, Oversized
-from midfill_lsp.params import (
-    UNPARSABLE,
-    BadParams,
-    is_request,
-    strict_converter,
-    structure,
-)
+from midfill_lsp.params import UNPARSABLE, BadParams, is_request, strict_converter, structure
 
 log = logging.getLogger(__name__)
 
@@ -115,19 +109,10 @@ class Server(LanguageServer):
     protocol: "Protocol"
 
     def __init__(self, name: str, version: str, **options: Any) -> None:
-        super().__init__(
-            name,
-            version,
-            protocol_cls=Protocol,
-            converter_factory=strict_converter,
-            **options,
-        )
+        super().__init__(name, version, protocol_cls=Protocol, converter_factory=strict_converter, **options)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        log.error(
-            "lsp.server_error",
-            extra={"error": type(error).__name__, "source": source.__name__},
-        )
+        log.error("lsp.server_error", extra={"error": type(error).__name__, "source": source.__name__})
 
 
 class Protocol(LanguageServerProtocol):
@@ -196,11 +181,7 @@ class Protocol(LanguageServerProtocol):
         log.warning("lsp.oversized", extra={"bytes": frame.size})
         found = _HEAD_ID.search(frame.head.partition(b'"params"')[0])
         if found:
-            self._refuse(
-                json.loads(found[1]),
-                ErrorCodes.InvalidRequest,
-                "the message is too large",
-            )
+            self._refuse(json.loads(found[1]), ErrorCodes.InvalidRequest, "the message is too large")
         else:
             self._refuse(None, ErrorCodes.ParseError, "the message is too large")
             self._tell_lost(frame.head)
@@ -263,11 +244,7 @@ class Protocol(LanguageServerProtocol):
         if not tasks:
             del self._running[msg_id]
         if task.cancelled():
-            self._refuse(
-                msg_id,
-                types.LSPErrorCodes.RequestCancelled,
-                "the request was cancelled",
-            )
+            self._refuse(msg_id, types.LSPErrorCodes.RequestCancelled, "the request was cancelled")
         elif (exc := task.exception()) is not None:
             self._answer_failure(msg_id, method, exc)
         else:
@@ -335,12 +312,7 @@ class Protocol(LanguageServerProtocol):
             route = self._routes[method] = Route(handler, is_request(method))
         return route
 
-    def _start(
-        self,
-        handler: Handler,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
+    def _start(self, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """The handler's result, or an awaitable of it; plain handlers and built-in steps are done at once,
         so that their effects keep the order of the messages."""
         if is_thread_function(handler):  # type: ignore[no-untyped-call]
@@ -377,9 +349,10 @@ class Protocol(LanguageServerProtocol):
 
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> Steps:
-        yield from self._user_handler(types.EXIT, *args)
+        # First of all, so that a failing handler cannot keep the process alive.
         self._exited = True
         self.ended()
+        yield from self._user_handler(types.EXIT, *args)
 
     # The three below keep no text documents: those of pygls cost O(file) per key and break lines wrongly.
 
@@ -409,10 +382,7 @@ class Protocol(LanguageServerProtocol):
             await asyncio.wait(tasks, timeout=CANCEL_S)
 
     def _in_flight(self) -> list[asyncio.Future[Any]]:
-        return [
-            *self._background,
-            *(task for tasks in self._running.values() for task in tasks),
-        ]
+        return [*self._background, *(task for tasks in self._running.values() for task in tasks)]
 
     # --- out ------------------------------------------------------------------------------------------
 
@@ -422,12 +392,7 @@ class Protocol(LanguageServerProtocol):
         elif isinstance(exc, JsonRpcException):
             self._refuse(msg_id, exc.code, exc.message)
         elif isinstance(exc, MidfillError):
-            self._refuse(
-                msg_id,
-                types.LSPErrorCodes.RequestFailed,
-                exc.message,
-                {"code": exc.code},
-            )
+            self._refuse(msg_id, types.LSPErrorCodes.RequestFailed, exc.message, {"code": exc.code})
         else:
             _log_failure("lsp.request_failed", method, exc)
             self._refuse(msg_id, ErrorCodes.InternalError, "internal error")
@@ -461,11 +426,4 @@ def _nothing(*_: object) -> None:
 def _log_failure(event: str, method: str, exc: BaseException) -> None:
     """The stack without the exception's message, which may quote the user's text."""
     stack = "".join(traceback.format_tb(exc.__traceback__))
-    log.error(
-        event,
-        extra={
-            "method": ascii(method[:80]),
-            "error": type(exc).__name__,
-            "stack": stack,
-        },
-    )
+    log.error(event, extra={"method": ascii(method[:80]), "error": type(exc).__name__, "stack": stack})

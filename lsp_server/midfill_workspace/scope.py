@@ -28,11 +28,17 @@ CLOSES = re.compile(r"[)\]}]|(?:end|done|fi|esac|until)\b|</")
 SAME_LEVEL = re.compile(r"(?:case|default|public|private|protected)\b|#\s*(?:if|el|end|def|undef|pragma)")
 """Labels that many styles write level with the line that opens their block, and C directives, which stand anywhere."""
 
-BLOCKS = frozenset({"block", "body_statement", "chunk", "jsx_element", "element", "then", "do_block", "compound_statement"})
+BLOCKS = frozenset(
+    {"block", "body_statement", "chunk", "jsx_element", "element", "then", "do_block", "compound_statement"}
+)
 """Node types, over all grammars, that hold statements without brackets of their own."""
 BRACKETS = frozenset("([{")
 ENDS = frozenset({"end", "fi", "done", "esac"})
 CLOSING_LINES = re.compile(rb"(?:\s*\n[ \t]*(?:[)\]}]+[;,)\]}]*|end[;,)]*|</[\w.:-]*>)(?=\s*(?:\n|\Z)))+")
+
+BRACKET_OR_STRING = re.compile(r""""(?:\\.|[^"\\\n]){0,80}"|'(?:\\.|[^'\\\n]){0,80}'|`[^`\n]{0,80}`|[()\[\]{}]""")
+"""A bracket, or a string on one line, in no language in particular. The bound keeps hostile text linear."""
+PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 WORD = re.compile(r"\w")
 
@@ -101,6 +107,18 @@ def surroundings(snapshot: Snapshot) -> tuple[str, str]:
     return _unix(before), _unix(after[:AFTER_CHARS])
 
 
+def closers(text: str) -> str:
+    """What closes the brackets that the text leaves open, innermost first."""
+    open_ones: list[str] = []
+    for match in BRACKET_OR_STRING.finditer(text):
+        token = match.group()
+        if token in PAIRS:
+            open_ones.append(PAIRS[token])
+        elif open_ones and token == open_ones[-1]:
+            open_ones.pop()
+    return "".join(reversed(open_ones))
+
+
 def scope_end(parser: Parser, before: str, completion: str, after: str) -> int:
     """How many characters of the completion lie inside the smallest scope that the caret's line starts in.
 
@@ -150,7 +168,8 @@ def leaves_at(before: str, completion: str) -> int | None:
 
 def _syntax_end(parser: Parser, before: str, completion: str, rest: str) -> int | None:
     head, body = before.encode(errors="replace"), completion.encode(errors="replace")
-    source = head + body + rest.encode(errors="replace")
+    # A tree is only worth something where brackets close: the window may end before they do.
+    source = head + body + f"{rest}\n{closers(before + completion + rest)}\n".encode(errors="replace")
     caret, last = len(head), len(head) + len(body)
     line_start = head.rfind(b"\n") + 1
     token = len(source) - len(source[line_start:].lstrip())

@@ -146,7 +146,9 @@ async def test_a_prompt_for_a_model_without_fim_does_not_end_in_blanks() -> None
 # --- the guard ------------------------------------------------------------------------------------
 
 
-def passed(chunks: list[str], stops: tuple[str, ...] = (), lead: str = "", fim_format: str = "qwen") -> tuple[str, bool]:
+def passed(
+    chunks: list[str], stops: tuple[str, ...] = (), lead: str = "", fim_format: str = "qwen"
+) -> tuple[str, bool]:
     plan = Plan(CompletionRequest("p", "l", "prefix", ""), "r", fim_format, stops, lead)
     guard = CompletionGuard(plan)
     events = [event for chunk in chunks if not guard.done for event in guard.feed(chunk)]

@@ -41,7 +41,12 @@ async def run_in_turn(slots: Slots, waiting: list[tuple[str, Priority]]) -> list
 
 
 async def test_waiting_work_is_ordered_by_interactivity_then_age() -> None:
-    waiting: list[tuple[str, Priority]] = [("batch", "batch"), ("spec", "speculative"), ("a", "interactive"), ("b", "interactive")]
+    waiting: list[tuple[str, Priority]] = [
+        ("batch", "batch"),
+        ("spec", "speculative"),
+        ("a", "interactive"),
+        ("b", "interactive"),
+    ]
     assert await run_in_turn(Slots(1, 10), waiting) == ["a", "b", "spec", "batch"]
 
 

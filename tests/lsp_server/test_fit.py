@@ -90,7 +90,7 @@ F = "def f():\n    ‸\n"
         (F, "    a = 1\n    b = 2\n", None),
         (F, "a = 1\n    a = 1\n    a = 1\n", "a = 1"),
         (F, "a = 1\n    a = 1\n    a = 1", None),
-        (F, "x = 'ab ab ab ab ab ab ab", "x = 'ab "),
+        (F, "x = 'ab ab ab ab ab ab ab", "x = 'ab ab"),
         (F, "return 1<|endoftext|>", "return 1"),
         (F, "return '<|endoftext|>'", None),
         ("def f(a):\n    ‸\n    return a\n", "a += 1\n    return a\n", "a += 1\n    "),
@@ -131,7 +131,31 @@ def test_near_equal(one: str, other: str, share: float, near: bool) -> None:
 
 
 PIECES = st.sampled_from(
-    ["(", ")", "[", "]", "{", "}", '"', "'", "`", "\\", "\n", "\r\n", "\t", "    ", " ", ",", ";", ":", "x", "ab", "if x:", "end", "else"]
+    [
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        '"',
+        "'",
+        "`",
+        "\\",
+        "\n",
+        "\r\n",
+        "\t",
+        "    ",
+        " ",
+        ",",
+        ";",
+        ":",
+        "x",
+        "ab",
+        "if x:",
+        "end",
+        "else",
+    ]
     + ["return x", "}\n", "\ud800", "\x00", "🎉", "é", "<|x|>", "```", "\u2028", "0"]
 )
 TEXTS = st.lists(PIECES, max_size=25).map("".join)
@@ -164,7 +188,7 @@ def test_fitting_twice_changes_nothing_more(before: str, after: str, model: str,
     snapshot = snapshot_of(f"{before}‸{after}", language)
     once = fit.fit(model, snapshot, by_hand=True)
     twice = fit.fit(once.text, snapshot, by_hand=True)
-    assert len(twice.text) <= len(once.text)
+    assert twice.text == once.text
 
 
 HOSTILE = {
@@ -195,7 +219,12 @@ HOSTILE = {
 def test_hostile_sizes(name: str, language: str) -> None:
     """As answer, before the caret and after it; a filter that is not linear does not come back in time."""
     text = HOSTILE[name]
-    for buffer, model in (("def f(‸)", text), (f"{text}‸", "x = f(1)"), (f"‸{text}", "x = f(1)"), (f"{text}‸{text}", text)):
+    for buffer, model in (
+        ("def f(‸)", text),
+        (f"{text}‸", "x = f(1)"),
+        (f"‸{text}", "x = f(1)"),
+        (f"{text}‸{text}", text),
+    ):
         all_stages(snapshot_of(buffer, language), model)
 
 

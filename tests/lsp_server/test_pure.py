@@ -19,7 +19,11 @@ from support.buffers import snapshot_of
         ({}, {}, ""),
         ({"debounceMs": 100}, {"debounce_s": 0.1}, ""),
         ({"midfill": {"trigger": "manual"}}, {"trigger": "manual"}, ""),
-        ({"exclude": ["*.sql"], "disabledLanguages": ["text"]}, {"exclude": ("*.sql",), "disabled_languages": ("text",)}, ""),
+        (
+            {"exclude": ["*.sql"], "disabledLanguages": ["text"]},
+            {"exclude": ("*.sql",), "disabled_languages": ("text",)},
+            "",
+        ),
         ([], {}, "must be an object"),
         ({"debounceMs": True}, {}, "debounceMs: must be a number"),
         ({"debounceMs": -1}, {}, "debounceMs: must be a number"),

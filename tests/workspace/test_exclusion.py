@@ -5,10 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from midfill_workspace.exclusion import REASONS, Rules, excluded
 
-USER = Rules(globs=("docs/", "*.sql", "src/**/fixtures", "/build/out.py", "a?.txt"), languages=("lua",), limit_chars=1_000)
+USER = Rules(
+    globs=("docs/", "*.sql", "src/**/fixtures", "/build/out.py", "a?.txt"), languages=("lua",), limit_chars=1_000
+)
 
 
-def check(path: str, reason: str | None, rules: Rules = USER, size: int = 500, longest: int = 80, language: str = "python") -> None:
+def check(
+    path: str, reason: str | None, rules: Rules = USER, size: int = 500, longest: int = 80, language: str = "python"
+) -> None:
     assert excluded(path, size, longest, language, rules) == reason
     assert reason is None or REASONS[reason].endswith(".")
 

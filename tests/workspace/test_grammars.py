@@ -53,7 +53,12 @@ def test_parsers_are_not_shared() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [Wheel("no_such_grammar"), Wheel("tree_sitter_python", "no_such_function"), Wheel("os", "getcwd"), Bundled("no_such_name")],
+    [
+        Wheel("no_such_grammar"),
+        Wheel("tree_sitter_python", "no_such_function"),
+        Wheel("os", "getcwd"),
+        Bundled("no_such_name"),
+    ],
 )
 def test_unusable_grammar_is_logged_once(source: Source, caplog: pytest.LogCaptureFixture) -> None:
     grammars.load.cache_clear()

@@ -54,7 +54,7 @@ def make(tier: Tier, models: Path) -> "Embedded":
     """The provider of a tier; nothing is started yet."""
 
     def locate() -> Path:
-        return weights.gguf(Path(tier.url)) if tier.url else weights.locate(weights.DEFAULT, models)[0]
+        return weights.gguf(Path(tier.url)) if tier.url else weights.locate(weights.find(weights.DEFAULT), models)[0]
 
     def connect(url: str, api_key: str) -> Provider:
         return LlamaServer(url, api_key=api_key, timeout_s=tier.timeout_s, model=tier.model)
