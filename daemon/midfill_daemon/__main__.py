@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from midfill_daemon.providers.table import factories
 from midfill_daemon.records.writer import Writer
 from midfill_daemon.server import Daemon
 from midfill_daemon.tasks import TASKS
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -62,10 +65,14 @@ async def _serve(config: Config, paths: Paths, environment: Mapping[str, str], r
         stop=asyncio.Event(),
         environment=config.environment_digest,
     )
+    for warning in config.warnings:
+        log.warning("config.warning", extra={"what": warning})
     records.start()
+    loading = asyncio.create_task(daemon.services.gateway.load("inline"))
     try:
         await serve(daemon, config, paths, listen(config, paths), report)
     finally:
+        loading.cancel()
         await asyncio.to_thread(records.close)
 
 

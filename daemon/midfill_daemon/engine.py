@@ -67,7 +67,7 @@ def main(serve: Callable[[Settings], Server]) -> None:
         server = serve(settings)
     except errors.MidfillError as exc:
         _say(answer, {"error": exc.code, "message": exc.message})
-        sys.exit(1)
+        os._exit(1)  # An orderly exit would fight the watcher for stdin.
     _say(answer, {"ready": True, "url": server.listening_address})
     watcher.join()
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -169,6 +169,11 @@ class Gateway:
             info = replace(info, context_tokens=line.tier.context_tokens)
         line.model = Model(name, line.tier, info, line.provider)
         line.described_s, line.error = self._clock(), None
+
+    async def load(self, name: TierName) -> None:
+        """Find out about a tier before anybody asks; an embedded model begins to load here."""
+        with suppress(MidfillError):  # It is kept, and told to whoever asks.
+            await self.model(name)
 
     def names(self) -> tuple[TierName, ...]:
         return tuple(self._lines)

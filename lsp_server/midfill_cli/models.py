@@ -20,7 +20,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     pulling.add_argument(
         "--file", type=Path, action="append", default=[], metavar="WHEEL", help="take this download instead"
     )
-    pulling.add_argument("--if-missing", action="store_true", help="say nothing about what is already here")
+    pulling.add_argument("--if-missing", action="store_true", help="do not even read what is already here")
     pulling.set_defaults(action=_pull)
     checking = actions.add_parser("check", help="read every byte of what is here")
     checking.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
@@ -45,9 +45,7 @@ def _list(_: argparse.Namespace, paths: Paths) -> int:
 def _pull(arguments: argparse.Namespace, paths: Paths) -> int:
     for name in arguments.names or tuple(weights.WEIGHTS):
         weight = weights.find(name)
-        if weights.state(weight, paths.models) == "ready":
-            if not arguments.if_missing:
-                print(f"{name}: already here")
+        if arguments.if_missing and weights.state(weight, paths.models) == "ready":
             continue
         with _progress(name) as report:
             files: Sequence[Path] = weights.pull(weight, paths.models, progress=report, files=arguments.file)

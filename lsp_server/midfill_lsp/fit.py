@@ -1,23 +1,20 @@
 """Fits a model's answer into the buffer: ordered tables of small filters, and when to stop reading the stream."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TypeVar
 
 from tree_sitter import Parser
 
 from midfill_daemon.contract import Shape
-from midfill_lsp import joins, repeats
+from midfill_lsp import below, joins, repeats
 from midfill_workspace import scope
 from midfill_workspace.snapshot import Snapshot
 
 LIMIT_CHARS = 8_000
 """No completion is longer; it bounds the work of every filter."""
 
-FOLLOWING_LINES = 5
-CLOSING_LINES = 5
 
 PROSE = frozenset({"markdown", "mdx", "quarto", "rmd", "restructuredtext", "asciidoc", "plaintext", "text", ""})
 MARKUP = frozenset(
@@ -39,10 +36,7 @@ PATH_LINE = re.compile(
     r"^[ \t]*(?:#|//|--|;|%|/\*|<!--) ?(?:Path|File|Filename): ?\S+\.\w+[^\n]*\n?|^diff --git ", re.MULTILINE
 )
 LEADING_BLANK = re.compile(r"(?:[ \t]*\n)+")
-CLOSING_LINE = re.compile(r"\s*(?:[)\]}]+[;,)\]}]*|#?(?:end|done|fi|esac|endif)[;,)]*|</[\w.:-]*>)\s*\Z")
 BETWEEN_WORDS = re.compile(r"[\s;,'\"`]+")
-LONE_ROW = re.compile(r"\s*\W*\w*\W*,\s*\Z")
-LETTERS = re.compile(r"[^\W\d_]{2}")
 
 
 Where = TypeVar("Where")
@@ -122,10 +116,8 @@ def cut_control_tokens(text: str, place: Place) -> str:
 
 def unfence(text: str, place: Place) -> str:
     """The inside of the first code fence; the text before a fence that only closes; all of it in prose."""
-    if place.snapshot.language in PROSE or _in_buffer("```", place.snapshot):
-        return text
     first = FENCE.search(text)
-    if first is None:
+    if first is None or place.snapshot.language in PROSE or _in_buffer("```", place.snapshot):
         return text
     closing = first.group().strip() in ("```", "~~~") and text[: first.start()].strip() != ""
     if closing:
@@ -169,32 +161,8 @@ def cut_at_scope_end(text: str, place: Place) -> str:
     return text[: scope.scope_end(place.parser, before, text, after)]
 
 
-def drop_known_closers(text: str, place: Place) -> str:
-    """Without closing lines at its end that stand below the caret already, unless they close what the text opens."""
-    snapshot = place.snapshot
-    lines = text.rstrip().split("\n")
-    if snapshot.after.strip() or len(lines) < 2:
-        return text
-    below = [line.rstrip() for line in scope.lines_below(snapshot, CLOSING_LINES)]
-    for count in range(min(len(lines) - 1, len(below)), 0, -1):
-        tail = [line.rstrip() for line in lines[-count:]]
-        if tail == below[:count] and _closes_outside(lines, count, snapshot):
-            return "\n".join(lines[:-count])
-    return text
-
-
-def _closes_outside(lines: Sequence[str], count: int, snapshot: Snapshot) -> bool:
-    """Brackets tell by their balance; a word like `end` is outside when it stands left of the text it ends."""
-    tail = lines[-count:]
-    if not all(CLOSING_LINE.match(line) for line in tail):
-        return False
-    closed = sum(len(joins.brackets(line).closing) for line in tail)
-    if closed:
-        return len(joins.brackets("\n".join(lines)).closing) >= closed
-    before = snapshot.before[-scope.BEFORE_CHARS :]
-    own = scope.indentation(before if before.strip() else before + lines[0])
-    opened = scope.opens_block(before)
-    return all(scope.indentation(line) < own + opened for line in tail)
+def drop_known_closing_lines(text: str, place: Place) -> str:
+    return below.drop_known_closers(text, place.snapshot)
 
 
 def trim_end(text: str, place: Place) -> str:
@@ -229,7 +197,7 @@ def match_indent(text: str, snapshot: Snapshot) -> str:
 
 
 def cut_at_next_lines(text: str, snapshot: Snapshot) -> str:
-    at = _next_lines_at(text, snapshot)
+    at = below.next_lines_at(text, snapshot)
     return text if at is None else text[:at].rstrip()
 
 
@@ -243,7 +211,7 @@ def drop_line_above(text: str, snapshot: Snapshot) -> str:
     if before.strip() or len(repeats.WORDS.findall(first)) < 3:
         return text
     again = BETWEEN_WORDS.sub("", first) == BETWEEN_WORDS.sub("", scope.line_above(snapshot))
-    return "" if again and LETTERS.search(first) and not LONE_ROW.match(first) else text
+    return "" if again and below.is_telling(first) else text
 
 
 def drop_blank(text: str, _: Snapshot) -> str:
@@ -255,53 +223,6 @@ def drop_too_short(text: str, snapshot: Snapshot) -> str:
     visible = "".join(text[:LIMIT_CHARS].split())
     fills = snapshot.after[:1] in tuple(")]}\"'`,;:") and visible.isalnum()
     return text if len(visible) > 1 or fills else ""
-
-
-def _next_lines_at(text: str, snapshot: Snapshot) -> int | None:
-    """Where the answer starts to write again what stands below the caret."""
-    below = scope.lines_below(snapshot, FOLLOWING_LINES)
-    if not below:
-        return None
-    lines = text.split("\n")
-    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-    first_counts = not (snapshot.before + snapshot.after).strip()
-    lines[0] = snapshot.before + lines[0] if first_counts else ""
-    written = [(start, line.rstrip()) for start, line in zip(starts, lines, strict=False) if line.strip()]
-    for index, (start, line) in enumerate(written):
-        ahead = [line for _, line in written[index : index + FOLLOWING_LINES + 1]]
-        if _near_line(line, below[0].rstrip()) and _writes_again(ahead, below):
-            return start
-    return None
-
-
-def _writes_again(written: Sequence[str], below: Sequence[str]) -> bool:
-    """Two lines or more that are nearly the same, one telling line or three of any kind exactly; or the last line alone.
-
-    A last line may be cut short, because the model had no tokens left.
-    """
-    pairs = list(zip(written, (line.rstrip() for line in below), strict=False))
-    if len(pairs) == 1 and len(written) > 1:
-        return False
-    last = len(written) - 1
-    same = [
-        _near_line(one, other) or (0 < index == last and other.startswith(one))
-        for index, (one, other) in enumerate(pairs)
-    ]
-    exact = {one for one, other in pairs if one == other}
-    return all(same) and (len(exact) > 2 or any(_is_telling(line) for line in exact))
-
-
-def _near_line(one: str, other: str) -> bool:
-    """Short lines that differ in a word or a number are neighbours of one kind (`x = 0`, `y = 0`), not the same line."""
-    if one == other:
-        return True
-    may_differ = repeats.same_words(one, other) or min(len(one), len(other)) >= 40
-    return may_differ and repeats.near_equal(one, other, 0.05)
-
-
-def _is_telling(line: str) -> bool:
-    """Closers, and rows of one value, come twice in good code; other lines do not come twice in a row."""
-    return LETTERS.search(line) is not None and not CLOSING_LINE.match(line) and not LONE_ROW.match(line)
 
 
 # --- what ends a stream ---------------------------------------------------------------------------
@@ -340,11 +261,11 @@ def _scope_left(text: str, snapshot: Snapshot) -> int | None:
 def _next_lines(text: str, snapshot: Snapshot) -> int | None:
     """Only once the answer has written all of the next lines: two of them may be the same idiom used again."""
     complete = text[: text.rfind("\n") + 1]
-    at = _next_lines_at(complete, snapshot)
+    at = below.next_lines_at(complete, snapshot)
     if at is None:
         return None
     written = sum(1 for line in complete[at:].split("\n") if line.strip())
-    return at if written >= len(scope.lines_below(snapshot, FOLLOWING_LINES)) else None
+    return at if written >= len(scope.lines_below(snapshot, below.FOLLOWING_LINES)) else None
 
 
 def _in_buffer(words: str, snapshot: Snapshot) -> bool:
@@ -360,7 +281,7 @@ SHAPES: Filters[Place] = (
     ("repeats", cut_loop),
     ("match_indent", drop_known_indent),
     ("scope_end", cut_at_scope_end),
-    ("closing_line", drop_known_closers),
+    ("closing_line", drop_known_closing_lines),
     ("trailing_space", trim_end),
 )
 

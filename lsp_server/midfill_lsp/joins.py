@@ -3,17 +3,15 @@
 import re
 from dataclasses import dataclass
 
+from midfill_workspace.scope import BRACKET_OR_STRING, WORD
 from midfill_workspace.snapshot import Snapshot
 
 NEARBY = 1_000
 """Of a very long line only this much on each side of the caret is read."""
 
-TOKEN = re.compile(r""""(?:\\.|[^"\\\n]){0,80}"|'(?:\\.|[^'\\\n]){0,80}'|`[^`\n]{0,80}`|[()\[\]{}]""")
-"""A bracket, or a string on one line. The bound keeps hostile text linear."""
 
 OPENERS = "([{"
 QUOTES = "\"'`"
-WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def brackets(text: str) -> Brackets:
     """Counted without regard to kind; those inside strings do not count, an unfinished string is not one."""
     depth = 0
     closing: list[int] = []
-    for match in TOKEN.finditer(text):
+    for match in BRACKET_OR_STRING.finditer(text):
         token = match.group()
         if token in OPENERS:
             depth += 1

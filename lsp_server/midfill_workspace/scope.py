@@ -34,7 +34,13 @@ BLOCKS = frozenset(
 """Node types, over all grammars, that hold statements without brackets of their own."""
 BRACKETS = frozenset("([{")
 ENDS = frozenset({"end", "fi", "done", "esac"})
-CLOSING_LINES = re.compile(rb"(?:\s*\n[ \t]*(?:[)\]}]+[;,)\]}]*|end[;,)]*|</[\w.:-]*>)(?=\s*(?:\n|\Z)))+")
+CLOSING_LINES = re.compile(rb"(?:\s*\n[ \t]*(?:[)\]}][;,)\]}]*|end[;,)]*|</[\w.:-]*>)(?=\s*(?:\n|\Z)))+")
+
+DEFINITION = re.compile(
+    r"(?:abstract|async|class|const|def|enum|export|fn|func|function|impl|import|interface|let|local|mod|module|namespace"
+    r"|package|private|protected|pub|public|static|struct|template|trait|type|typedef|use|var|void)\b|@\w"
+)
+"""A line at the left edge that is code in most languages, and seldom prose of a comment."""
 
 BRACKET_OR_STRING = re.compile(r""""(?:\\.|[^"\\\n]){0,80}"|'(?:\\.|[^'\\\n]){0,80}'|`[^`\n]{0,80}`|[()\[\]{}]""")
 """A bracket, or a string on one line, in no language in particular. The bound keeps hostile text linear."""
@@ -88,23 +94,21 @@ def indentation(line: str) -> int:
 
 
 def surroundings(snapshot: Snapshot) -> tuple[str, str]:
-    """The text before and after the caret that is worth parsing, with `\\n` line ends.
+    """The text before and after the caret that is worth parsing, with `\n` line ends.
 
-    It starts at a line without indentation where the window has one, because a grammar reads the top level best.
+    A window that does not reach the file's start begins at a definition, because a grammar reads the top level best.
     """
-    above = [line[:BEFORE_CHARS] for line in snapshot.lines[max(0, snapshot.line - BEFORE_LINES) : snapshot.line]]
-    size = 0
-    first = len(above)
-    while first and size < BEFORE_CHARS:
+    first, room = snapshot.line, BEFORE_CHARS
+    while first > max(0, snapshot.line - BEFORE_LINES) and room > 0:
         first -= 1
-        size += len(above[first])
-    top = next(
-        (index for index in range(first, len(above)) if above[index][:1].isalpha() or above[index][:1] in "@_"), first
-    )
-    before = "".join(above[top:]) + snapshot.before[-BEFORE_CHARS:]
+        room -= len(snapshot.lines[first])
+    if first > 0:
+        inside = range(first, snapshot.line)
+        first = next((index for index in inside if DEFINITION.match(snapshot.lines[index])), first)
+    above = "".join(line[-BEFORE_CHARS:] for line in snapshot.lines[first : snapshot.line])
     below = snapshot.lines[snapshot.line + 1 : snapshot.line + 1 + AFTER_LINES]
     after = snapshot.lines[snapshot.line][snapshot.column :] + "".join(line[:AFTER_CHARS] for line in below)
-    return _unix(before), _unix(after[:AFTER_CHARS])
+    return _unix(above + snapshot.before[-BEFORE_CHARS:]), _unix(after[:AFTER_CHARS])
 
 
 def closers(text: str) -> str:
@@ -177,11 +181,7 @@ def _syntax_end(parser: Parser, before: str, completion: str, rest: str) -> int 
         return len(completion)
     chain = _ancestors(parser, source, token)
     on_line = next((index for index, node in enumerate(chain) if index and node.start_byte >= line_start), len(chain))
-    innermost = on_line - 1
-    starts_with_closer = source[token : token + 1] in (b")", b"]", b"}") and _encloses(chain, innermost)
-    innermost -= bool(innermost and starts_with_closer)
-    while innermost and (chain[innermost].end_byte <= caret or not _encloses(chain, innermost)):
-        innermost -= 1
+    innermost = _innermost(chain, on_line, caret, closes=source[token : token + 1] in (b")", b"]", b"}"))
     if opens_block(before[before.rfind("\n") + 1 :]):
         begun = range(on_line, len(chain))
         innermost = next((i for i in begun if chain[i].type not in BLOCKS and chain[i].end_byte > caret), innermost)
@@ -193,6 +193,19 @@ def _syntax_end(parser: Parser, before: str, completion: str, rest: str) -> int 
     else:
         end = _paragraph_end(chain[min(1, len(chain) - 1)], source, last)
     return len(completion) if end >= last else len(body[: max(0, end - caret)].decode(errors="replace"))
+
+
+def _innermost(chain: list[Node], on_line: int, caret: int, *, closes: bool) -> int:
+    """The index of the scope: above the line's own nodes, not over before the caret.
+
+    A line that starts with a closer ends the scope it stands in, so it belongs to the one around that.
+    """
+    index = on_line - 1
+    if closes and index and _encloses(chain, index):
+        index -= 1
+    while index and (chain[index].end_byte <= caret or not _encloses(chain, index)):
+        index -= 1
+    return index
 
 
 def _encloses(chain: list[Node], index: int) -> bool:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from midfill_lsp import fit, repeats
 from midfill_lsp.fit import FITS, RULES, SHAPES, Fitted
 from midfill_workspace import grammars, scope
 from midfill_workspace.snapshot import Snapshot
-
 from support.buffers import snapshot_of
 
 FILES = sorted((Path(__file__).parents[1] / "data" / "fit").glob("*.toml"))
@@ -132,31 +132,18 @@ def test_near_equal(one: str, other: str, share: float, near: bool) -> None:
 
 PIECES = st.sampled_from(
     [
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        '"',
-        "'",
-        "`",
-        "\\",
-        "\n",
+        *"()[]{}\"'`\\\n\t ,;:x0é🎉\ud800\x00\u2028",
         "\r\n",
-        "\t",
         "    ",
-        " ",
-        ",",
-        ";",
-        ":",
-        "x",
         "ab",
         "if x:",
         "end",
         "else",
+        "return x",
+        "}\n",
+        "<|x|>",
+        "```",
     ]
-    + ["return x", "}\n", "\ud800", "\x00", "🎉", "é", "<|x|>", "```", "\u2028", "0"]
 )
 TEXTS = st.lists(PIECES, max_size=25).map("".join)
 LANGUAGES = st.sampled_from(["python", "typescript", "go", "lua", "plaintext"])
@@ -194,6 +181,9 @@ def test_fitting_twice_changes_nothing_more(before: str, after: str, model: str,
 HOSTILE = {
     "brackets": "(" * 100_000,
     "closers": ")" * 100_000,
+    "closers and a word": "}" * 7_000 + "x\n" + ")" * 900,
+    "separators": "," * 7_900 + "x",
+    "separated lines": (" ,;" * 600 + "x\n") * 4,
     "quotes": '"' * 100_000,
     "escapes": '"' + '\\"' * 50_000,
     "backslashes": "\\" * 100_000,

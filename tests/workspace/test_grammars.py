@@ -4,6 +4,7 @@ import importlib.util
 import logging
 
 import pytest
+
 from midfill_workspace import grammars
 from midfill_workspace.grammars import ALIASES, GRAMMARS, Bundled, Source, Wheel
 

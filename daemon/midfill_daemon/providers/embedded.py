@@ -8,8 +8,8 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, closing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -84,16 +84,21 @@ class Embedded:
             self._keeper = asyncio.create_task(self._keep(), name="engine")
 
     async def describe(self) -> ModelInfo:
-        return await (await self._service()).describe()
+        service = await self._service()
+        with _may_stop():
+            return await service.describe()
 
     async def stream(self, generation: Generation) -> AsyncGenerator[Piece | Usage, None]:
         service = await self._service()
-        async with aclosing(service.stream(generation)) as values:
-            async for value in values:
-                yield value
+        with _may_stop():
+            async with aclosing(service.stream(generation)) as values:
+                async for value in values:
+                    yield value
 
     async def count_tokens(self, text: str) -> int:
-        return await (await self._service()).count_tokens(text)
+        service = await self._service()
+        with _may_stop():
+            return await service.count_tokens(text)
 
     async def close(self) -> None:
         """Returns when the engine's process is gone."""
@@ -166,8 +171,9 @@ class Embedded:
                 log.info("engine.ready", extra={"pid": child.process.pid})
                 await child.answers.read()
             finally:
+                self._settle(None)  # From here on requests wait for the next life.
                 await service.close()
-        raise errors.ProviderDown("the embedded engine stopped and is being restarted")
+        raise _stopped()
 
     def _settings(self, model: Path, api_key: str) -> engine.Settings:
         cores = _cores()
@@ -180,6 +186,19 @@ class Embedded:
             slots=self.plan.slots,
             batch=BATCH_TOKENS,
         )
+
+
+def _stopped() -> errors.ProviderDown:
+    return errors.ProviderDown("the embedded engine stopped and is being restarted")
+
+
+@contextmanager
+def _may_stop() -> Generator[None, None, None]:
+    """A request may find its service closed between two steps, which httpx reports as a RuntimeError."""
+    try:
+        yield
+    except RuntimeError as exc:
+        raise _stopped() from exc
 
 
 def _cores() -> int:

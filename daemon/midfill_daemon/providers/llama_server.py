@@ -76,6 +76,8 @@ class LlamaServer:
             limits=httpx.Limits(keepalive_expiry=KEPT_ALIVE_S),
             # A proxy of the environment cannot reach this machine's own loopback.
             trust_env=not self._local,
+            # Without TLS, loading the certificates would block the loop for 60 ms and more.
+            verify=not base_url.startswith("http:"),
         )
 
     async def describe(self) -> ModelInfo:

@@ -1,0 +1,81 @@
+"""An editor in the middle of one long file: sends what editors send for each key, and times the answers."""
+
+import time
+
+from midfill_cli.stdio_client import StdioClient
+
+INDENT = "    "
+
+
+def source(lines: int) -> str:
+    """A Python file of so many lines, made of small functions."""
+    block = (
+        "def function_{0}(first_value: int, second_value: int) -> int:\n"
+        '    """Answers a number that depends on both of its arguments."""\n'
+        "    product_{0} = first_value * second_value + {0}\n"
+        "    if product_{0} > {0}:\n"
+        "        return product_{0} - second_value\n"
+        "    return product_{0}\n"
+        "\n\n"
+    )
+    text = "".join(block.format(number) for number in range(lines // 8 + 1))
+    return "".join(text.splitlines(keepends=True)[:lines])
+
+
+class Typist:
+    """The caret stands on a line of its own in the middle of the file; everything happens on that line."""
+
+    def __init__(self, client: StdioClient, name: str, lines: int, language: str = "python") -> None:
+        self._client = client
+        self._uri = f"file:///bench/{name}"
+        self._line, self._column, self._version = lines // 2, 0, 0
+        above = source(lines).splitlines(keepends=True)
+        above.insert(self._line, "\n")
+        item = {"uri": self._uri, "languageId": language, "version": 0, "text": "".join(above)}
+        client.notify("textDocument/didOpen", {"textDocument": item})
+
+    def start_line(self, number: int) -> None:
+        """Replace the line by the start of an assignment to a name that no line before had: the cache has no answer."""
+        self._replace(0, f"{INDENT}total_{number} = ")
+
+    async def key(self, text: str) -> float:
+        """Type `text` and wait for the answer to it; milliseconds from the change to the answer."""
+        return await self._timed(self._column, text)
+
+    async def backspace(self) -> float:
+        return await self._timed(self._column - 1, "")
+
+    async def ask(self) -> float:
+        """Ask again where the caret is, with no change."""
+        started_s = time.perf_counter()
+        await self._request()
+        return (time.perf_counter() - started_s) * 1000
+
+    def close(self) -> None:
+        self._client.notify("textDocument/didClose", {"textDocument": {"uri": self._uri}})
+
+    async def _timed(self, first: int, text: str) -> float:
+        started_s = time.perf_counter()
+        self._replace(first, text)
+        await self._request()
+        return (time.perf_counter() - started_s) * 1000
+
+    def _replace(self, first: int, text: str) -> None:
+        """Put `text` in the place of what stands between column `first` and the caret."""
+        self._version += 1
+        span = {"start": self._place(first), "end": self._place(self._column)}
+        document = {"uri": self._uri, "version": self._version}
+        change = {"textDocument": document, "contentChanges": [{"range": span, "text": text}]}
+        self._client.notify("textDocument/didChange", change)
+        self._column = first + len(text)
+
+    async def _request(self) -> None:
+        params = {
+            "textDocument": {"uri": self._uri},
+            "position": self._place(self._column),
+            "context": {"triggerKind": 2},
+        }
+        await self._client.request("textDocument/inlineCompletion", params)
+
+    def _place(self, column: int) -> dict[str, int]:
+        return {"line": self._line, "character": column}
