@@ -24,8 +24,9 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.support.clients_check
 
-bench: $(VENV)/.test
-	$(BIN)/python -m bench.smoke --json
+bench: $(VENV)/.bench
+	$(BIN)/python -m bench.smoke
+	$(BIN)/python -m bench.replay --matrix $(if $(FULL),full,reduced)
 
 eval: $(VENV)/.demo
 	@$(BIN)/midfill models pull --if-missing $(MODEL)
@@ -49,6 +50,10 @@ $(VENV)/.test: $(VENV)/.created pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml
 	$(PIP) -e '.[embedded,test,dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.created pyproject.toml
+	$(PIP) -e '.[embedded,test,bench]'
 	@touch $@ $(VENV)/.test $(VENV)/.demo
 
 clean:

@@ -5,6 +5,9 @@ import time
 from midfill_cli.stdio_client import StdioClient
 
 INDENT = "    "
+BLOCK_LINES = 8
+BODY_LINE = 3
+"""Where, in each of the file's functions, a statement may follow the one above."""
 
 
 def source(lines: int) -> str:
@@ -18,7 +21,7 @@ def source(lines: int) -> str:
         "    return product_{0}\n"
         "\n\n"
     )
-    text = "".join(block.format(number) for number in range(lines // 8 + 1))
+    text = "".join(block.format(number) for number in range(lines // BLOCK_LINES + 1))
     return "".join(text.splitlines(keepends=True)[:lines])
 
 
@@ -28,7 +31,8 @@ class Typist:
     def __init__(self, client: StdioClient, name: str, lines: int, language: str = "python") -> None:
         self._client = client
         self._uri = f"file:///bench/{name}"
-        self._line, self._column, self._version = lines // 2, 0, 0
+        self._line = lines // 2 // BLOCK_LINES * BLOCK_LINES + BODY_LINE
+        self._column = self._version = 0
         above = source(lines).splitlines(keepends=True)
         above.insert(self._line, "\n")
         item = {"uri": self._uri, "languageId": language, "version": 0, "text": "".join(above)}

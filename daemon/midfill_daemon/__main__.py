@@ -21,7 +21,8 @@ from midfill_daemon.records.writer import Writer
 from midfill_daemon.server import Daemon
 from midfill_daemon.tasks import TASKS
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("midfill_daemon")
+"""By name: as a program this module is called `__main__`, which is none of our loggers."""
 
 
 def main() -> None:

@@ -3,9 +3,12 @@
 import asyncio
 import json
 import logging
+import subprocess
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import httpx
@@ -15,16 +18,17 @@ from midfill_daemon.backoff import Backoff
 from midfill_daemon.contract import Event, Health, Raw
 from midfill_daemon.errors import DaemonDown, DaemonIncompatible, Draining, Internal, MidfillError, from_wire
 from midfill_daemon.paths import Paths, locate
+from midfill_daemon.wire import Wire
 
 log = logging.getLogger(__name__)
 
 START_LIMIT_S = 20.0
 DRAIN_LIMIT_S = 30.0
 POLL_S = 0.05
+SUCCESSION_S = 1.0
+"""How long a daemon that has won the race may take until it listens."""
 TIMEOUT = httpx.Timeout(5.0, read=180.0)
 """The daemon bounds every model call itself; this is for a daemon that hangs."""
-NO_TLS = False
-"""Neither a Unix socket nor 127.0.0.1 speaks TLS; loading the certificates would cost 60 ms of CPU at every start."""
 
 Tool = Callable[[Raw], Awaitable[Any]]
 
@@ -91,9 +95,11 @@ class Client:
         path = "/v1/events" if after is None else f"/v1/events?after={after}"
         try:
             async with http.stream("GET", path) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise _refusal(await response.aread())
                 async for line in response.aiter_lines():
-                    yield json.loads(line)
-        except (httpx.HTTPError, ValueError) as exc:
+                    yield _object(line)
+        except httpx.HTTPError as exc:
             self.forget(http)
             raise DaemonDown("the daemon went away") from exc
 
@@ -114,6 +120,9 @@ class Client:
     async def close(self) -> None:
         if self._connecting is not None:
             self._connecting.cancel()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -124,22 +133,26 @@ class Client:
         self, http: httpx.AsyncClient, path: str, body: bytes, tools: Mapping[str, Tool]
     ) -> AsyncGenerator[Event, None]:
         answers: set[asyncio.Task[None]] = set()
+        finished = False
         try:
             headers = {"content-type": "application/json"}
-            async with http.stream("POST", path, content=body, headers=headers) as response:
+            async with (
+                http.stream("POST", path, content=body, headers=headers) as response,
+                aclosing(_decoded(response)) as events,
+            ):
                 if response.status_code != httpx.codes.OK:
                     raise _refusal(await response.aread())
-                async for line in response.aiter_lines():
-                    event = contract.decode(line)
+                # Read on to the end of the body, past the Result: only then is the connection used again.
+                async for event in events:
                     if isinstance(event, contract.Failure):
                         raise from_wire(event.code, event.message, event.retry_after_s)
                     if isinstance(event, contract.Call):
                         answers.add(asyncio.create_task(self._answer(event, tools)))
                         continue
                     yield event
-                    if isinstance(event, contract.Result):
-                        return
-            raise DaemonDown("the daemon went away in the middle of an answer")
+                    finished = isinstance(event, contract.Result)
+            if not finished:
+                raise DaemonDown("the daemon went away in the middle of an answer")
         except httpx.HTTPError as exc:
             raise DaemonDown(f"the daemon went away ({type(exc).__name__})") from exc
         except ValueError as exc:
@@ -155,7 +168,13 @@ class Client:
             answer = await tool(call.arguments) if tool else {"error": f"unknown tool {call.tool}"}
         except MidfillError as exc:
             answer = {"error": exc.message}
-        await self.post(f"/v1/runs/{call.run}/calls/{call.id}", answer)
+        except Exception:
+            log.exception("tool.crashed", extra={"tool": call.tool})
+            answer = {"error": f"the tool {call.tool} failed"}
+        try:
+            await self.post(f"/v1/runs/{call.run}/calls/{call.id}", answer)
+        except MidfillError as exc:
+            log.info("tool.answer_unwanted", extra={"tool": call.tool, "code": exc.code})
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
         http = self._http or await self._reconnected()
@@ -166,7 +185,7 @@ class Client:
             raise DaemonDown(f"the daemon went away ({type(exc).__name__})") from exc
         if response.status_code != httpx.codes.OK:
             raise _refusal(response.content)
-        return response.json() if response.headers["content-type"].startswith("application/json") else response.text
+        return _content(response)
 
     # --- finding, starting and replacing the daemon
 
@@ -194,6 +213,7 @@ class Client:
         if health is None:
             health = await self._start()
         if health.protocol > contract.PROTOCOL_VERSION:
+            await self._hang_up()
             raise DaemonIncompatible(f"the running daemon ({health.version}) is newer than this client; update it")
         if health.protocol < contract.PROTOCOL_VERSION or health.draining:
             await self._drain(health.pid)
@@ -201,68 +221,120 @@ class Client:
         return health
 
     async def _shake_hands(self) -> Health | None:
-        """The handshake of a daemon that runs, else None. Keeps the connection when it is one of our protocol."""
+        """The handshake of a daemon that runs, else None. Its connection is kept where there is none yet."""
         http = self._open()
         if http is None:
             return None
         try:
             health = contract.parse_health((await http.get("/v1/health")).json())
+            self._http = self._http or http
         except httpx.TransportError:
-            await http.aclose()
             return None
-        except ValueError as exc:
-            await http.aclose()
+        except (httpx.HTTPError, ValueError, RecursionError) as exc:
             raise DaemonDown("something else answers at the daemon's address") from exc
-        self._http = http
+        finally:
+            if self._http is not http:
+                await http.aclose()
         return health
 
     def _open(self) -> httpx.AsyncClient | None:
-        if self._paths.socket.exists():
-            launch.check_owner(self._paths.socket)
-            transport = httpx.AsyncHTTPTransport(uds=str(self._paths.socket), verify=NO_TLS)
-            return httpx.AsyncClient(transport=transport, base_url="http://midfill", timeout=TIMEOUT)
+        loop = asyncio.get_running_loop()
+        if launch.is_there(self._paths.socket):
+            wire = Wire(partial(loop.create_unix_connection, path=str(self._paths.socket)))
+            return httpx.AsyncClient(transport=wire, base_url="http://midfill", timeout=TIMEOUT)
         address = launch.read_address(self._paths)
         if address is None or address.token is None:
             return None
         headers = {"authorization": f"Bearer {address.token}"}
-        return httpx.AsyncClient(base_url=address.url, headers=headers, timeout=TIMEOUT, trust_env=False, verify=NO_TLS)
+        url = httpx.URL(address.url)
+        wire = Wire(partial(loop.create_connection, host=url.host, port=url.port))
+        return httpx.AsyncClient(transport=wire, base_url=url, headers=headers, timeout=TIMEOUT)
 
     async def _start(self) -> Health:
         if not self._may_start:
             raise DaemonDown("no daemon is running")
-        starting = await asyncio.to_thread(launch.spawn, self._paths, self._environment)
-        report = await asyncio.wait_for(asyncio.to_thread(launch.read_report, starting), START_LIMIT_S)
-        if report:
-            raise DaemonDown(f"the daemon did not start: {report}")
-        # Nothing to report also means that another process won the race; then it listens in a moment.
-        return await self._until_it_answers()
-
-    async def _until_it_answers(self) -> Health:
         deadline_s = self._clock() + START_LIMIT_S
         while self._clock() < deadline_s:
+            starting = await asyncio.to_thread(launch.spawn, self._paths, self._environment)
+            report = await asyncio.wait_for(asyncio.to_thread(launch.read_report, starting), START_LIMIT_S)
+            if report:
+                raise DaemonDown(f"the daemon did not start: {report}")
+            health = await self._until_it_answers(starting.process, deadline_s)
+            if health is not None:
+                return health
+        raise DaemonDown(f"the daemon did not start; its log is {self._paths.log_file}")
+
+    async def _until_it_answers(self, process: subprocess.Popen[bytes], deadline_s: float) -> Health | None:
+        """The handshake of whichever daemon answers. None when the process has given way to a daemon that does not:
+        that one is about to end, and has only not yet let go of the lock."""
+        while self._clock() < deadline_s:
+            status = process.poll()
             health = await self._shake_hands()
             if health is not None:
                 return health
+            if status:
+                raise DaemonDown(f"the daemon broke down while it started; its log is {self._paths.log_file}")
+            if status == 0:
+                deadline_s = min(deadline_s, self._clock() + SUCCESSION_S)
             await self._sleep(POLL_S)
-        raise DaemonDown(f"the daemon did not start; its log is {self._paths.log_file}")
+        return None
 
     async def _drain(self, pid: int) -> None:
         """Ask an older daemon to finish and wait until it has ended."""
-        http, self._http = self._http, None
-        assert http is not None
-        try:
-            await http.post("/v1/drain", json={})
-        except httpx.HTTPError as exc:
-            log.info("daemon.drain_unanswered", extra={"error": type(exc).__name__})
-        finally:
-            await http.aclose()
+        self.forget()  # And not closed: what runs on it may come to its end.
+        http = self._open()
+        if http is not None:
+            async with http:
+                try:
+                    await http.post("/v1/drain", json={})
+                except httpx.HTTPError as exc:
+                    log.info("daemon.drain_unanswered", extra={"error": type(exc).__name__})
         if not await launch.ended(pid, DRAIN_LIMIT_S):
             raise DaemonDown("the older daemon does not end; stop it with `midfill daemon stop`")
+
+
+def _object(line: str) -> Raw:
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise Internal("the daemon sent something that is not JSON") from exc
+    if not isinstance(raw, dict):
+        raise Internal("the daemon sent something that is not an object")
+    return raw
+
+
+def _content(response: httpx.Response) -> Any:
+    """What a route answered: the decoded JSON, or text."""
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return response.text
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as exc:
+        raise Internal("the daemon sent something that is not JSON") from exc
+
+
+async def _decoded(response: httpx.Response) -> AsyncGenerator[Event, None]:
+    """The events of a body. Text that has come at once is given at once, however many tokens it was."""
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for is_text, group in groupby(map(contract.decode, lines), _is_text):
+            events = tuple(group)
+            for event in (_joined(events),) if is_text else events:
+                yield event
+
+
+def _is_text(event: Event) -> bool:
+    return isinstance(event, contract.Delta)
+
+
+def _joined(events: Sequence[Event]) -> Event:
+    return contract.Delta("".join(event.text for event in events if isinstance(event, contract.Delta)))
 
 
 def _refusal(body: bytes) -> MidfillError:
     try:
         raw = json.loads(body)
         return from_wire(raw["code"], raw["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Internal("the daemon refused the request without a reason")

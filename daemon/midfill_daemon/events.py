@@ -30,11 +30,12 @@ class Pushed:
 class Hub:
     """Publish never waits; each follower reads at its own pace and may miss what left the ring."""
 
-    def __init__(self, first_id: int | None = None) -> None:
+    def __init__(self, first_id: int | None = None, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._ring: deque[Pushed] = deque(maxlen=RING)
         # Ids begin at the time of start, so that an id of an earlier daemon is always in the past.
         self._next_id = first_id if first_id is not None else time.time_ns() // 1_000_000
         self._news = asyncio.Event()
+        self._heartbeat_s = heartbeat_s
         self._closed = False
 
     def publish(self, kind: str, data: Raw, user: str | None = None) -> None:
@@ -64,6 +65,6 @@ class Hub:
             if self._closed:
                 return
             try:
-                await asyncio.wait_for(news.wait(), HEARTBEAT_S)
+                await asyncio.wait_for(news.wait(), self._heartbeat_s)
             except TimeoutError:
                 yield {"kind": "heartbeat"}

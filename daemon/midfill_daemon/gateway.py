@@ -1,5 +1,6 @@
 """The only way to a model: tier -> back-off -> slot -> provider -> fall-back -> meter -> log row."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -12,7 +13,7 @@ import xxhash
 from midfill_daemon import fim
 from midfill_daemon.backoff import Backoff
 from midfill_daemon.contract import Priority
-from midfill_daemon.errors import ConfigError, MidfillError, ModelMissing, ProviderError
+from midfill_daemon.errors import ConfigError, Internal, MidfillError, ModelMissing, ProviderError, Truncated
 from midfill_daemon.identity import Caller
 from midfill_daemon.models import Tier, TierName, Tiers
 from midfill_daemon.providers import Generation, ModelInfo, Piece, Provider, Usage
@@ -81,6 +82,14 @@ class _Line:
     model: Model | None = None
     described_s: float = 0.0
     error: MidfillError | None = None
+
+    def succeeded(self) -> None:
+        self.backoff.succeeded()
+        self.error = None
+
+    def failed(self, now_s: float, error: ProviderError) -> None:
+        self.backoff.failed(now_s, error.retry_after_s)
+        self.error = error
 
 
 @dataclass(slots=True)
@@ -205,13 +214,15 @@ class Gateway:
                             yield piece
                     break
                 except ProviderError as exc:
-                    if meter.first_s is not None or name == self._chain(call.tier)[-1]:
+                    if meter.first_s is not None:
+                        raise _broken_off(exc) from exc
+                    if name == self._chain(call.tier)[-1]:
                         raise
                     log.warning("gateway.fall_back", extra={"tier": name, "code": exc.code})
                     meter.fallback_from = name
             meter.outcome = "ok"
-        except MidfillError as exc:
-            meter.outcome, meter.error_code = "error", exc.code
+        except Exception as exc:
+            meter.outcome, meter.error_code = "error", exc.code if isinstance(exc, MidfillError) else Internal.code
             raise
         finally:
             self._write_row(meter.row(self._clock()))
@@ -240,24 +251,35 @@ class Gateway:
                     async for piece in pieces:
                         meter.saw(piece, self._clock)
                         yield piece
-                line.backoff.succeeded()
+                line.succeeded()
             except ProviderError as exc:
-                line.backoff.failed(self._clock(), exc.retry_after_s)
-                line.error = exc
+                line.failed(self._clock(), exc)
                 log.warning("provider.failed", extra={"tier": name, "code": exc.code})
+                raise
+            except (GeneratorExit, asyncio.CancelledError):
+                # Most completions are closed before their end; a model that had begun to answer is well.
+                if meter.first_s is not None:
+                    line.succeeded()
                 raise
 
     def _refuse_while_backing_off(self, line: _Line | None) -> None:
         wait_s = line.backoff.wait_s(self._clock()) if line else 0.0
         if line and wait_s > 0:
-            code = line.error.code if line.error else "provider"
-            refusal = ProviderError(f"waiting {wait_s:.0f} s before asking the model again ({code})")
+            kind = type(line.error) if isinstance(line.error, ProviderError) else ProviderError
+            refusal = kind(f"waiting {wait_s:.0f} s before asking the model again ({kind.code})")
             refusal.retry_after_s = wait_s
             raise refusal
 
     async def close(self) -> None:
         for line in self._lines.values():
             await line.provider.close()
+
+
+def _broken_off(failure: ProviderError) -> Truncated:
+    """What a failure is once text has been passed on: the caller has a beginning, and no other tier can go on."""
+    truncated = failure if isinstance(failure, Truncated) else Truncated(f"the answer broke off: {failure.message}")
+    truncated.retry_after_s = failure.retry_after_s
+    return truncated
 
 
 def build_providers(tiers: Tiers, factories: Mapping[str, Callable[[Tier], Provider]]) -> dict[TierName, Provider]:

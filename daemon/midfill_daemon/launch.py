@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midfill_daemon.errors import ConfigError, DaemonDown, NotAllowed
-from midfill_daemon.paths import Paths
+from midfill_daemon.paths import Paths, check_private
 
 POLL_S = 0.05
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "APPDATA", "LOCALAPPDATA")
@@ -51,10 +51,10 @@ def _key_variables(paths: Paths, environment: Mapping[str, str]) -> frozenset[st
 
 def spawn(paths: Paths, environment: Mapping[str, str]) -> Starting:
     """Start a daemon in a session of its own. Raises DaemonDown when not even that is possible."""
+    paths.ensure()
     read_end, write_end = os.pipe()
     command = [sys.executable, "-P", "-m", "midfill_daemon", "--report", str(write_end)]
     try:
-        paths.ensure()
         with paths.log_file.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
@@ -82,12 +82,18 @@ def read_report(starting: Starting) -> str:
         return pipe.read(10_000).decode(errors="replace").strip()
 
 
-def check_owner(path: Path) -> None:
-    """Raise NotAllowed unless the socket (or address file) and its folder are this user's alone."""
-    for place, forbidden in ((path, 0o077), (path.parent, 0o022)):
-        status = place.lstat()
-        if status.st_uid != os.getuid() or (place is path.parent and status.st_mode & forbidden):
-            raise NotAllowed(f"{place} belongs to another user or is open to others; refusing to connect")
+def is_there(path: Path) -> bool:
+    """Whether the socket (or address file) exists. Raises NotAllowed unless it and its folder are this user's alone."""
+    try:
+        owner = path.lstat().st_uid
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise NotAllowed(f"{path}: cannot be examined ({exc.strerror})") from exc
+    check_private(path.parent)
+    if owner != os.getuid():
+        raise NotAllowed(f"{path} belongs to another user; refusing to connect")
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,8 @@ class Address:
 def read_address(paths: Paths) -> Address | None:
     """What the running daemon wrote about itself; None when there is nothing (valid) to read."""
     try:
-        check_owner(paths.address_file)
+        if not is_there(paths.address_file):
+            return None
         raw = json.loads(paths.address_file.read_text())
         return Address(int(raw["pid"]), str(raw["address"]), raw["token"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -110,12 +117,23 @@ def read_address(paths: Paths) -> Address | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process exists (and is ours to signal)."""
+    """Whether the process exists (and is ours to signal).
+
+    One that has ended and was not reaped does not count: in a container there may be nobody who ever does that.
+    """
     try:
         os.kill(pid, 0)
     except OSError:
         return False
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False  # There is no such file but on Linux.
+    return fields.rpartition(")")[2].split()[0] == "Z"
 
 
 async def ended(pid: int, limit_s: float) -> bool:

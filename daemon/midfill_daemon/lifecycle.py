@@ -17,12 +17,14 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from midfill_daemon.config import Config
+from midfill_daemon.errors import DaemonDown
 from midfill_daemon.paths import Paths
 from midfill_daemon.server import Daemon, build_app
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 3
+"""How long requests may go on once the daemon stops."""
 
 
 @contextmanager
@@ -50,8 +52,17 @@ class Listener:
 
 def listen(config: Config, paths: Paths) -> Listener:
     """Bind where the configuration says. The caller holds the lock, so a socket that exists is stale."""
+    try:
+        return _bind(config, paths)
+    except OSError as exc:
+        raise DaemonDown(f"the daemon cannot listen ({exc.strerror})") from exc
+
+
+def _bind(config: Config, paths: Paths) -> Listener:
     if config.daemon.listen == "tcp":
         server = socket.create_server(("127.0.0.1", config.daemon.port))
+        # asyncio sets this only on sockets that were made with the protocol's number; without it an answer takes 40 ms.
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Listener(server, f"http://127.0.0.1:{server.getsockname()[1]}", secrets.token_urlsafe(32))
     paths.socket.unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -65,7 +76,17 @@ def listen(config: Config, paths: Paths) -> Listener:
 
 
 def write_address(paths: Paths, listener: Listener) -> None:
-    """Tell clients where the daemon is; 0600 because the token is in it."""
+    """Tell clients where the daemon is. On a full disk the Unix socket alone must do, which they find without this."""
+    try:
+        _write_address(paths, listener)
+    except OSError as exc:
+        if listener.token is not None:
+            raise DaemonDown(f"{paths.address_file} cannot be written ({exc.strerror})") from exc
+        log.warning("daemon.address_unwritten", extra={"errno": exc.errno})
+
+
+def _write_address(paths: Paths, listener: Listener) -> None:
+    """Mode 0600, because the token is in it."""
     record = {"pid": os.getpid(), "version": version("midfill"), "address": listener.address, "token": listener.token}
     fresh = paths.address_file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
@@ -101,7 +122,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(daemon: Daemon, config: Config, paths: Paths, listener: Listener, report: int | None) -> None:
+async def serve(
+    daemon: Daemon, config: Config, paths: Paths, listener: Listener, report: int | None, grace_s: int = GRACE_S
+) -> None:
     """Answer requests until `daemon.stop` is set, by a signal, a request, a drain or idleness."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -113,7 +136,7 @@ async def serve(daemon: Daemon, config: Config, paths: Paths, listener: Listener
             lifespan="off",
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=grace_s,
         )
     )
     write_address(paths, listener)

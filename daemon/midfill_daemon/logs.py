@@ -7,6 +7,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import TextIO
 
+OURS = ("midfill_daemon", "midfill_lsp", "midfill_workspace", "midfill_cli")
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -18,7 +20,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
+            "event": _event(record),
         }
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info and record.exc_info[0]:
@@ -30,6 +32,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=lambda value: type(value).__name__)
 
 
+def _event(record: logging.LogRecord) -> str:
+    if record.name.partition(".")[0] not in OURS:
+        return f"foreign.{record.levelname.lower()}"  # asyncio puts the exception's text into the message itself.
+    return record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+
+
 def configure(level: str, stream: TextIO | None = None) -> None:
     """Send our own loggers to `stream` (standard error). Other libraries' records are dropped below ERROR:
     their messages are prose that may hold document text."""
@@ -38,5 +46,5 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR)
-    for name in ("midfill_daemon", "midfill_lsp", "midfill_workspace", "midfill_cli"):
+    for name in OURS:
         logging.getLogger(name).setLevel(level.upper())

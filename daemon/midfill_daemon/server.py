@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -33,6 +34,13 @@ log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 FEEDBACK_LIMIT = 500
+ID_DIGITS = 19
+LINES_AHEAD = 100
+"""How far a model may run ahead of a client that reads slowly."""
+
+END = b""
+"""In the place of a line: no more will come."""
+
 HTTP_STATUS: Mapping[str, int] = {"bad_input": 400, "not_allowed": 403, "not_found": 404, "draining": 503, "busy": 429}
 
 
@@ -48,6 +56,8 @@ class Daemon:
     runs: Runs = field(default_factory=Runs)
     metrics: Metrics = field(default_factory=Metrics)
     clock: Callable[[], float] = time.monotonic
+    handshake_s: float = 1.0
+    """How long a handshake waits for a model that has not said yet what it is."""
     environment: str = ""
     started_s: float = field(init=False)
     used_s: float = field(init=False)
@@ -89,14 +99,16 @@ async def health(request: Request) -> Response:
 
 
 async def inline_model(daemon: Daemon) -> InlineModel:
-    """The inline tier for the handshake; asks the service, but never longer than a second."""
+    """The inline tier for the handshake; asks the service, but not for longer than `handshake_s`."""
     asking = asyncio.ensure_future(daemon.services.gateway.model("inline"))
     with suppress(MidfillError, TimeoutError):
-        return _ready(await asyncio.wait_for(asyncio.shield(asking), 1.0))
+        return _ready(await asyncio.wait_for(asyncio.shield(asking), daemon.handshake_s))
     asking.add_done_callback(lambda task: task.cancelled() or task.exception())
     known = daemon.services.gateway.known("inline")
     if isinstance(known, MidfillError):
         return InlineModel(ready=False, code=known.code, reason=known.message)
+    if known is not None:
+        return _ready(known)
     return InlineModel(ready=False, code="loading", reason="the model is still loading")
 
 
@@ -143,7 +155,7 @@ async def answer_call(request: Request) -> Response:
 async def events(request: Request) -> Response:
     daemon = _daemon(request)
     after = request.query_params.get("after")
-    if after is not None and not after.isdecimal():
+    if after is not None and not (after.isdecimal() and len(after) <= ID_DIGITS):
         raise BadInput("after: must be the id of an event")
     pushed = daemon.hub.follow(daemon.caller, None if after is None else int(after))
     return EventStream(json.dumps(event).encode() + b"\n" async for event in pushed)
@@ -154,8 +166,9 @@ async def feedback(request: Request) -> Response:
     rows = _object(await _json(request)).get("events")
     if not isinstance(rows, list) or len(rows) > FEEDBACK_LIMIT:
         raise BadInput(f"events: must be a list of at most {FEEDBACK_LIMIT}")
-    for row in rows:
-        daemon.write_feedback(_feedback_row(_object(row), daemon.caller))
+    # All or nothing, so that a batch that is refused may be sent again without its bad row.
+    for row in [_feedback_row(_object(row), daemon.caller) for row in rows]:
+        daemon.write_feedback(row)
     return JSONResponse({"stored": len(rows)})
 
 
@@ -164,9 +177,16 @@ def _feedback_row(raw: contract.Raw, caller: Caller) -> Mapping[str, Any]:
     if not all(isinstance(text, str) and len(text) <= 128 for text in texts.values()) or not texts["kind"]:
         raise BadInput("events[]: kind, trace and editor must be short texts, and kind not empty")
     data = raw.get("data", {})
-    if not isinstance(data, dict) or len(json.dumps(data)) > 4096:
+    if not isinstance(data, dict) or _size_chars(data) > 4096:
         raise BadInput("events[].data: must be an object of at most 4096 characters")
     return {**texts, "data": data, "caller": caller.user}
+
+
+def _size_chars(data: contract.Raw) -> float:
+    try:
+        return len(json.dumps(data))
+    except RecursionError:  # What could just be read may be too deep to be written.
+        return math.inf
 
 
 async def metrics(request: Request) -> Response:
@@ -174,11 +194,13 @@ async def metrics(request: Request) -> Response:
 
 
 async def drain(request: Request) -> Response:
+    _object(await _json(request))
     _daemon(request).drain()
     return JSONResponse({"draining": True})
 
 
 async def stop(request: Request) -> Response:
+    _object(await _json(request))
     _daemon(request).stop.set()
     return JSONResponse({"stopping": True})
 
@@ -218,6 +240,7 @@ async def _lines(daemon: Daemon, task: AnyTask, raw: contract.Raw) -> AsyncGener
         yield contract.encode(_failure(errors.Internal("something went wrong inside Midfill; see its log")))
     finally:
         daemon.runs.leave(run)
+        daemon.touch()
         daemon.metrics.count(task.name, outcome, daemon.clock() - started_s)
         daemon.settle()
 
@@ -237,22 +260,40 @@ class EventStream(Response):
         super().__init__(media_type="application/x-ndjson")
         del self.headers["content-length"]
         self._lines = lines
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(LINES_AHEAD)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        tasks = {asyncio.ensure_future(self._produce(send)), asyncio.ensure_future(_disconnected(receive))}
+        producing = asyncio.ensure_future(self._produce())
+        tasks = {asyncio.ensure_future(self._send(send)), asyncio.ensure_future(_disconnected(receive))}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            tasks.add(producing)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _produce(self, send: Send) -> None:
+    async def _produce(self) -> None:
         async with aclosing(self._lines) as lines:
             async for line in lines:
-                await send({"type": "http.response.body", "body": line, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+                await self._waiting.put(line)
+        await self._waiting.put(END)
+
+    async def _send(self, send: Send) -> None:
+        """Lines that are ready together leave as one message: a message costs both sides far more than a line."""
+        lines = await self._next_lines()
+        # Not before: the head leaves in one write with the first lines.
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        while lines[-1] != END:
+            await send({"type": "http.response.body", "body": b"".join(lines), "more_body": True})
+            lines = await self._next_lines()
+        await send({"type": "http.response.body", "body": b"".join(lines)})
+
+    async def _next_lines(self) -> list[bytes]:
+        lines = [await self._waiting.get()]
+        while not self._waiting.empty():
+            lines.append(self._waiting.get_nowait())
+        return lines
 
 
 async def _disconnected(receive: Receive) -> None:

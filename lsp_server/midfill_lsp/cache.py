@@ -22,6 +22,8 @@ class Answer:
     text: str
     window: Window
     stored_s: float
+    complete: bool = False
+    """The model was asked to go on and had nothing to add."""
 
 
 def key(revision: str, path: str, window: Window) -> bytes:
@@ -52,19 +54,31 @@ class Cache:
             return None
         return answer
 
-    def typed_through(self, path: str, window: Window, now_s: float) -> tuple[Answer, str] | None:
-        """An answer that the user has begun to type out, and what is left of it. O(length of the window)."""
+    def typed_through(self, path: str, window: Window, now_s: float) -> str | None:
+        """What is left of an answer that the user has begun to type out. O(length of the window)."""
         for answer in reversed(self._recent.get(path, ())):
             typed = _typed_since(answer.window, window)
             fresh = now_s - answer.stored_s <= LIFETIME_S
-            if typed is not None and fresh and len(typed) < len(answer.text) and answer.text.startswith(typed):
-                return answer, answer.text[len(typed) :]
+            if typed and fresh and len(typed) < len(answer.text) and answer.text.startswith(typed):
+                return answer.text[len(typed) :]
         return None
 
+    def is_complete(self, path: str, window: Window) -> bool:
+        """Whether the answer that reaches this window is known to have no continuation."""
+        for answer in reversed(self._recent.get(path, ())):
+            typed = _typed_since(answer.window, window)
+            if typed is not None and answer.text.startswith(typed):
+                return answer.complete
+        return False
+
     def store(self, digest: bytes, path: str, answer: Answer) -> None:
+        """Keep an answer; a longer one for the same window takes the place of the shorter."""
         if _size_bytes(answer) <= self._answers.maxsize:
             self._answers[digest] = answer
-        self._recent.setdefault(path, deque(maxlen=RECENT_PER_FILE)).append(answer)
+        recent = self._recent.setdefault(path, deque(maxlen=RECENT_PER_FILE))
+        for earlier in [earlier for earlier in recent if earlier.window == answer.window]:
+            recent.remove(earlier)
+        recent.append(answer)
 
     def forget_file(self, path: str) -> None:
         """Drop what was kept for typing through; a reopened file starts afresh."""

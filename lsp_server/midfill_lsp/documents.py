@@ -5,6 +5,7 @@ import itertools
 import logging
 import posixpath
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -33,18 +34,27 @@ class Document:
     lines: list[str]
     generation: int
     """Differs after every change, whatever the client does with its versions; never used twice by one store."""
-    shared: bool = False
 
     def share(self) -> Sequence[str]:
-        """The lines as they are now; this list is never changed again."""
-        self.shared = True
+        """The lines as they are now; this list never changes as long as the caller keeps it."""
         return self.lines
 
     def writable(self) -> list[str]:
-        """The lines, for editing; copied only when someone holds them, so that a burst of edits copies once."""
-        if self.shared:
-            self.lines, self.shared = self.lines.copy(), False
+        """The lines, for editing; copied only while somebody else keeps them.
+
+        Who keeps them is counted by the interpreter: hardly any snapshot outlives its request, and a copy for each key
+        would be most of the work in a file of 100,000 lines.
+        """
+        if self._holders() > UNSHARED:
+            self.lines = self.lines.copy()
         return self.lines
+
+    def _holders(self) -> int:
+        return sys.getrefcount(self.lines)
+
+
+UNSHARED = Document("", "", "", 0, [""], 0)._holders()
+"""What the count is when nobody else keeps the lines; it differs between versions of the interpreter."""
 
 
 class Documents:
@@ -127,7 +137,7 @@ class Documents:
 
     def _apply(self, document: Document, change: types.TextDocumentContentChangeEvent) -> None:
         if not isinstance(change, types.TextDocumentContentChangePartial):
-            document.lines, document.shared = split_lines(change.text), False
+            document.lines = split_lines(change.text)
             return
         lines = document.writable()
         start, end = self._carets(lines, change.range)

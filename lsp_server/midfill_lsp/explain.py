@@ -26,6 +26,7 @@ REASONS: Mapping[str, str] = {
     "empty": "The model had nothing to add here.",
     "not_open": "The editor has not opened this document with the server.",
     "out_of_sync": "The editor sent an edit that could not be understood; close and reopen the file.",
+    "slow": "The model is too slow or fails too often; ask by hand, it is tried again every ten seconds.",
     "stale": "The text changed before the answer came.",
 }
 

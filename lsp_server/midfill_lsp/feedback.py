@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from midfill_daemon.client import Client
 from midfill_daemon.contract import Raw
-from midfill_daemon.errors import MidfillError
+from midfill_daemon.errors import BadInput, MidfillError
 from midfill_lsp.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,9 @@ class Feedback:
         self._waiting.clear()
         try:
             await client.feedback(rows)
+        except BadInput as exc:
+            # It would be refused again, and all that comes after it too.
+            log.warning("feedback.refused", extra={"code": exc.code, "rows": len(rows)})
         except MidfillError as exc:
-            self._waiting.extendleft(reversed(rows))
+            self._waiting = deque([*rows, *self._waiting], maxlen=KEPT)
             log.info("feedback.kept", extra={"code": exc.code, "rows": len(rows)})

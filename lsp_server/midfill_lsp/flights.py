@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Any
 
 from midfill_daemon.contract import Shape
 from midfill_daemon.errors import MidfillError
-from midfill_lsp import fit
+from midfill_lsp import fit, known
 from midfill_workspace.snapshot import Snapshot
 
 LINGER_S = 0.15
@@ -42,70 +43,115 @@ class Flight:
 
     snapshot: Snapshot
     shape: Shape
+    lines: int
+    """It ends once this many further lines are complete; what lies beyond the first is for the cache."""
     text: str = ""
+    given: int = 0
+    """How much of `text` was known before: a speculation continues an answer that the user is expected to take."""
     revision: str = ""
     rules: tuple[str, ...] = ()
     """The ids of the filters that shaped the finished text."""
     error: MidfillError | None = None
+    ahead: str = ""
+    """What the user has typed since it began, as of the last change."""
     task: asyncio.Task[None] | None = None
     waiters: int = 0
     linger: asyncio.TimerHandle | None = None
-    arrived: list[float] = field(default_factory=list)
-    """Clock times of the first and the last piece of text."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, and replaced, whenever another line is complete."""
 
-    def typed(self, lines: Sequence[str]) -> str | None:
-        """What was typed since, while this generation still fits it; else None."""
+    @property
+    def is_speculation(self) -> bool:
+        return self.given > 0
+
+    def follow(self, lines: Sequence[str]) -> str | None:
+        """Note what was typed since and return it, while this generation still fits it; else None."""
         typed = typed_since(self.snapshot, lines)
-        return typed if typed is not None and agrees(self.text, typed) else None
+        if typed is None or not agrees(self.text, typed):
+            return None
+        self.ahead = typed
+        return typed
+
+    def rest(self, typed: str) -> str:
+        """What is known beyond the typed text, in complete lines until the generation has ended; "" when there is none."""
+        text = self.text if self.task is None or self.task.done() else self.text[: self.text.rfind("\n") + 1]
+        return text[len(typed) :] if text.startswith(typed) else ""
+
+    def add(self, piece: str) -> None:
+        self.text += piece
+        if "\n" in piece:
+            self.news.set()
+            self.news = asyncio.Event()
 
 
 class Flights:
-    """At most one generation per document. No lock: one event loop owns this."""
+    """The newest generation of each document and, where the model has room for it, the one before.
 
-    def __init__(self, linger_s: Callable[[], float]) -> None:
-        self._running: dict[str, Flight] = {}
+    No lock: one event loop owns this.
+    """
+
+    def __init__(self, linger_s: Callable[[], float], side_by_side: Callable[[], int]) -> None:
+        self._running: dict[str, list[Flight]] = {}
         self._linger_s = linger_s
+        self._side_by_side = side_by_side
 
-    def find(self, snapshot: Snapshot) -> Flight | None:
-        """The running generation that answers a request at this caret."""
-        flight = self._running.get(snapshot.uri)
-        typed = flight.typed(snapshot.lines) if flight else None
-        if flight is None or typed is None:
-            return None
-        return flight if _caret_after(flight.snapshot, typed) == (snapshot.line, snapshot.column) else None
+    def is_running(self, uri: str) -> bool:
+        return bool(self._running.get(uri))
+
+    def find(self, snapshot: Snapshot) -> list[tuple[Flight, str]]:
+        """The generations that may answer a request at this caret, and what was typed since each began; newest first.
+
+        One that has not said anything yet while the user has begun another line is not among them where a second one
+        can run beside it: it would have to be right about all of the line before, and the answer would come late.
+        """
+        found: list[tuple[Flight, str]] = []
+        for flight in reversed(self._running.get(snapshot.uri, ())):
+            typed = flight.follow(snapshot.lines)
+            if typed is not None and _caret_after(flight.snapshot, typed) == (snapshot.line, snapshot.column):
+                found.append((flight, typed))
+        silent = all(len(flight.text) == flight.given and "\n" in typed for flight, typed in found)
+        return [] if silent and self._side_by_side() > 1 else found
 
     def start(self, flight: Flight, pieces: AsyncGenerator[str, None], on_done: Callable[[Flight], None]) -> None:
-        """Run a generation; one that runs for the same document is closed."""
-        self.end(flight.snapshot.uri)
-        self._running[flight.snapshot.uri] = flight
+        """Run a generation; the oldest one of the document is closed when there would be too many."""
+        running = self._running.setdefault(flight.snapshot.uri, [])
+        while len(running) >= self._side_by_side():
+            self._close(running[0])
+        running.append(flight)
         flight.task = asyncio.create_task(_fly(flight, pieces))
         flight.task.add_done_callback(lambda task: self._land(flight, on_done, cancelled=task.cancelled()))
 
     def judge(self, uri: str, lines: Sequence[str]) -> None:
-        """After a change: close the document's generation if the text has gone another way."""
-        flight = self._running.get(uri)
-        if flight is not None and flight.typed(lines) is None:
-            self.end(uri)
+        """After a change: close the generations that the text has left behind."""
+        for flight in tuple(self._running.get(uri, ())):
+            if flight.follow(lines) is None:
+                self._close(flight)
 
     def end(self, uri: str) -> None:
-        """Close the document's generation, if one runs; its waiters see it end without an answer."""
-        flight = self._running.pop(uri, None)
-        if flight is not None and flight.task is not None:
-            flight.task.cancel()
+        """Close the document's generations; their waiters see them end without an answer."""
+        for flight in tuple(self._running.get(uri, ())):
+            self._close(flight)
 
-    def end_all(self) -> None:
-        for uri in tuple(self._running):
-            self.end(uri)
+    async def first(
+        self, flights: Sequence[tuple[Flight, str]], over: asyncio.Future[None]
+    ) -> tuple[Flight, str] | None:
+        """The first of these generations that has something useful beyond what was typed, or ended last without.
 
-    async def wait(self, flight: Flight, over: asyncio.Future[None]) -> bool:
-        """Wait until the generation ends or the waiter is `over` (superseded). True when it ended by itself."""
-        assert flight.task is not None
-        self._enter(flight)
+        None when all of them were closed, or a newer request has taken over.
+        """
+        for flight, _ in flights:
+            self._enter(flight)
         try:
-            await asyncio.wait({flight.task, over}, return_when=asyncio.FIRST_COMPLETED)
+            while not over.done():
+                ready = next((each for each in flights if known.has_unit(each[0].rest(each[1]))), None)
+                running = [flight for flight, _ in flights if flight.task is not None and not flight.task.done()]
+                if ready or not running:
+                    return ready or _landed(flights)
+                await _any_news(running, over)
         finally:
-            self._leave(flight)
-        return flight.task.done() and not flight.task.cancelled()
+            for flight, _ in flights:
+                self._leave(flight)
+        return None
 
     def _enter(self, flight: Flight) -> None:
         flight.waiters += 1
@@ -113,38 +159,76 @@ class Flights:
             flight.linger.cancel()
 
     def _leave(self, flight: Flight) -> None:
+        """Without a waiter it lives on for a moment, or to its end once it has shown something useful."""
         flight.waiters -= 1
-        if flight.waiters == 0:
+        if flight.waiters == 0 and not known.has_unit(flight.text[flight.given :]):
             loop = asyncio.get_running_loop()
-            flight.linger = loop.call_later(self._linger_s() + LINGER_S, self._end_if_alone, flight)
+            flight.linger = loop.call_later(self._linger_s() + LINGER_S, self._close_if_alone, flight)
 
-    def _end_if_alone(self, flight: Flight) -> None:
-        if flight.waiters == 0 and self._running.get(flight.snapshot.uri) is flight:
-            self.end(flight.snapshot.uri)
+    def _close_if_alone(self, flight: Flight) -> None:
+        if flight.waiters == 0:
+            self._close(flight)
 
-    def _land(self, flight: Flight, on_done: Callable[[Flight], None], *, cancelled: bool) -> None:
-        if self._running.get(flight.snapshot.uri) is flight:
-            del self._running[flight.snapshot.uri]
+    def _close(self, flight: Flight) -> None:
+        self._forget(flight)
+        if flight.task is not None:
+            flight.task.cancel()
+
+    def _forget(self, flight: Flight) -> None:
+        running = self._running.get(flight.snapshot.uri, [])
+        if flight in running:
+            running.remove(flight)
+        if not running:
+            self._running.pop(flight.snapshot.uri, None)
         if flight.linger is not None:
             flight.linger.cancel()
+
+    def _land(self, flight: Flight, on_done: Callable[[Flight], None], *, cancelled: bool) -> None:
+        self._forget(flight)
         if not cancelled:
             on_done(flight)
 
 
+def _landed(flights: Sequence[tuple[Flight, str]]) -> tuple[Flight, str] | None:
+    """Of generations that have all ended, the one with something to say; else one that was not closed."""
+    ended = [each for each in flights if each[0].task is not None and not each[0].task.cancelled()]
+    return next((each for each in ended if each[0].rest(each[1])), ended[0] if ended else None)
+
+
+async def _any_news(running: Sequence[Flight], over: asyncio.Future[None]) -> None:
+    """Return when one of the generations has another complete line or ends, or the waiter is over."""
+    news = [asyncio.ensure_future(flight.news.wait()) for flight in running]
+    tasks = [flight.task for flight in running if flight.task is not None]
+    try:
+        awaited: set[asyncio.Future[Any]] = {over, *news, *tasks}
+        await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiting in news:
+            waiting.cancel()
+
+
 async def _fly(flight: Flight, pieces: AsyncGenerator[str, None]) -> None:
     """Collect text until the model is done or there is enough; leaving the block closes the stream."""
-    clock = asyncio.get_running_loop().time
     try:
         async with aclosing(pieces):
             async for piece in pieces:
-                flight.text += piece
-                flight.arrived = [*flight.arrived[:1], clock()]
-                end = fit.enough(flight.text, flight.snapshot, flight.shape)
+                flight.add(piece)
+                if not agrees(flight.text, flight.ahead):
+                    # The user was faster than the model and has written something else: the same as being closed.
+                    raise asyncio.CancelledError
+                end = _enough(flight)
                 if end is not None:
                     flight.text = flight.text[:end]
                     return
     except MidfillError as exc:
         flight.error = exc
+
+
+def _enough(flight: Flight) -> int | None:
+    end = fit.enough(flight.text, flight.snapshot, flight.shape)
+    if end is None and known.complete_lines(flight.text[flight.given :]) >= flight.lines:
+        end = flight.text.rfind("\n")
+    return None if end is None else max(end, flight.given)
 
 
 def _caret_after(then: Snapshot, typed: str) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import replace
 
 from midfill_daemon.client import Client
@@ -72,9 +73,10 @@ class Link:
         """Follow events until the daemon ends; True when it said goodbye for idleness."""
         asking = asyncio.create_task(self._ask_until_ready())
         try:
-            async for event in self.client.follow():
-                if event.get("kind") == "goodbye":
-                    return True
+            async with aclosing(self.client.follow()) as events:
+                async for event in events:
+                    if event.get("kind") == "goodbye":
+                        return True
         finally:
             asking.cancel()
         return False
@@ -88,12 +90,17 @@ class Link:
         """Ask again while the model is loading or missing, and whenever an answer came from another revision."""
         while True:
             if self.model.ready:
-                self._stale.clear()
                 await self._stale.wait()
             else:
                 await self._sleep(LOADING_POLL_S if self.model.code == "loading" else BROKEN_POLL_S)
-            self._know(await self.client.connect())
+            try:
+                self._know(await self.client.connect())
+            except MidfillError as exc:
+                # When the daemon has gone, following it ends too, and `keep` says so.
+                log.info("daemon.unanswered", extra={"code": exc.code})
+                await self._sleep(BROKEN_POLL_S)
 
     def _know(self, health: Health) -> None:
         self.model = health.inline
+        self._stale.clear()
         self._on_status(status.of_model(health.inline))

@@ -7,6 +7,7 @@ from typing import Any
 
 from lsprotocol import types
 
+from midfill_daemon.client import Client
 from midfill_lsp.render import ACCEPTED
 from midfill_lsp.session import Session
 from midfill_lsp.status import Status
@@ -18,7 +19,7 @@ class MidfillServer(Server):
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__("midfill", version("midfill"))
-        self.session = Session(environment, self.show_status, self.warn)
+        self.session = Session(Client.of(environment), self.show_status, self.warn)
 
     def show_status(self, status: Status) -> None:
         self.protocol.notify("midfill/status", asdict(status))

@@ -29,7 +29,7 @@ class Session:
 
     def __init__(
         self,
-        environment: Mapping[str, str],
+        client: Client,
         notify: Callable[[Status], None],
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
@@ -37,7 +37,7 @@ class Session:
         self.documents = Documents()
         self.editor = secrets.token_hex(6)
         self.feedback = Feedback(self.editor)
-        self.client = Client.of(environment)
+        self.client = client
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
         self.status = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
@@ -62,7 +62,8 @@ class Session:
         ]
 
     async def close(self) -> None:
-        self.desk.flights.end_all()
+        for document in self.documents.all():
+            self._drop(document.uri)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -113,11 +114,15 @@ class Session:
         if document is not None:
             self.desk.cache.forget_file(document.path)
         self.documents.close(uri)
-        self.desk.flights.end(uri)
-        self.desk.newest.end(uri)
+        self._drop(uri)
         self._changed_s.pop(uri, None)
         self._excluded.pop(uri, None)
         self._broken.discard(uri)
+
+    def _drop(self, uri: str) -> None:
+        """End the document's generation, and the request that waits for it, which would else begin another."""
+        self.desk.flights.end(uri)
+        self.desk.newest.end(uri)
 
     def lost_notification(self, method: str, raw: object) -> None:
         """An edit could not be understood: what we hold is no longer what the editor shows, until it is reopened."""
@@ -126,14 +131,15 @@ class Session:
         if isinstance(uri, str) and method in (types.TEXT_DOCUMENT_DID_CHANGE, types.TEXT_DOCUMENT_DID_OPEN):
             log.warning("document.out_of_sync", extra={"method": method})
             self._broken.add(uri)
-            self.desk.flights.end(uri)
+            self._drop(uri)
 
     def _judge(self, document: Document) -> None:
         """Whether the document may be sent; at open, save and new settings, because it reads the whole text."""
         size_chars = sum(map(len, document.lines))
         longest = max(map(len, document.lines))
         reason = exclusion.excluded(document.path, size_chars, longest, document.language, self._rules)
-        self._excluded[document.uri] = reason or ""
+        binary = "binary" if any("\0" in line for line in document.lines) else ""
+        self._excluded[document.uri] = reason or binary
 
     # --- requests
 
@@ -164,15 +170,16 @@ class Session:
         if document is None or snapshot is None:
             trace.outcome, trace.reason = "off", "not_open"
             return types.InlineCompletionList(items=[])
+        generation = document.generation
         ask = Ask(
             snapshot,
             by_hand=trace.by_hand,
             since_change_s=self._clock() - self._changed_s.get(uri, self._clock()),
             excluded="out_of_sync" if uri in self._broken else self._excluded.get(uri, ""),
+            is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
         )
-        generation = document.generation
         fitted = await completion.complete(ask, self.desk, trace)
-        if fitted is None or document.generation != generation:
+        if fitted is None or not ask.is_current():
             trace.outcome = "superseded"
             return None
         return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)

@@ -75,6 +75,7 @@ REASONS: Mapping[str, str] = {
     "folder_off": "Your settings exclude this path.",
     "language_off": "Your settings switch this language off.",
     "too_large": "It is larger than the limit in your settings.",
+    "binary": "It holds zero bytes, so it is no text.",
     "minified": "Nearly all of it is on one line, or a line is far too long: it looks minified.",
 }
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from midfill_daemon import contract, errors
 from midfill_daemon.contract import Call, Delta, Event, Failure, Item, Result, Status
 

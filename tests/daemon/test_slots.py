@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from midfill_daemon.backoff import Backoff
 from midfill_daemon.bucket import Buckets
 from midfill_daemon.contract import Priority

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from midfill_lsp import cache, pace, settings
+
+from midfill_daemon.contract import Shape
+from midfill_lsp import cache, known, pace, settings
 from midfill_lsp.cache import Answer, Cache
 from midfill_lsp.flights import agrees, typed_since
 from midfill_lsp.settings import Settings
 from midfill_workspace.window import Window
-
 from support.buffers import snapshot_of
 
 
@@ -110,7 +111,7 @@ def stored(text: str, prefix: str = "a", suffix: str = "z", at_s: float = 0.0, l
 @pytest.mark.parametrize(
     ("prefix", "suffix", "now_s", "rest"),
     [
-        ("a", "z", 0.0, "bcd"),
+        ("a", "z", 0.0, None),
         ("ab", "z", 0.0, "cd"),
         ("abcd", "z", 0.0, None),
         ("ax", "z", 0.0, None),
@@ -120,8 +121,7 @@ def stored(text: str, prefix: str = "a", suffix: str = "z", at_s: float = 0.0, l
     ],
 )
 def test_typed_through(prefix: str, suffix: str, now_s: float, rest: str | None) -> None:
-    found = stored("bcd").typed_through("p", Window(prefix, suffix), now_s)
-    assert (found[1] if found else None) == rest
+    assert stored("bcd").typed_through("p", Window(prefix, suffix), now_s) == rest
 
 
 def test_an_answer_expires() -> None:
@@ -143,3 +143,76 @@ def test_the_cache_is_bounded_by_bytes_and_drops_the_least_recently_used() -> No
 
 def test_an_answer_larger_than_the_cache_is_not_kept() -> None:
     assert len(stored("x" * 20_000)) == 0
+
+
+def test_a_longer_answer_replaces_the_shorter_one_of_its_window() -> None:
+    answers = stored("bcd")
+    window = Window("a", "z")
+    answers.store(cache.key("r", "p", window), "p", Answer("bcdefg", window, 1.0, complete=True))
+    assert answers.typed_through("p", Window("abc", "z"), 1.0) == "defg"
+    assert answers.is_complete("p", Window("abc", "z"))
+    assert not answers.is_complete("p", Window("x", "z"))
+
+
+@pytest.mark.parametrize(
+    ("text", "buffer", "shape", "unit"),
+    [
+        ("1)\nmore", "f(‸", "line", "1)"),
+        ("1)", "f(‸", "line", "1)"),
+        ("\n    next()\nmore", "f()‸", "line", "\n    next()"),
+        ("\n\n    next()\nmore", "f()‸", "line", "\n\n    next()"),
+        ("\n    next()\nmore", "f(‸)", "line", ""),
+        ("    a\n    b\nc", "def f():\n‸", "block", "    a\n    b"),
+        ("", "f(‸", "line", ""),
+    ],
+)
+def test_unit(text: str, buffer: str, shape: Shape, unit: str) -> None:
+    assert known.unit(text, snapshot_of(buffer), shape) == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        ("", False),
+        ("a", False),
+        ("a\n", True),
+        ("\n", False),
+        ("\n\na", False),
+        ("\na\n", True),
+        ("if x:\n", False),
+        ("f(\n", False),
+        ("f(\n  1)\n", False),
+    ],
+)
+def test_has_unit(text: str, has: bool) -> None:
+    assert known.has_unit(text) is has
+
+
+@pytest.mark.parametrize(
+    ("took", "level"),
+    [
+        ([], "normal"),
+        ([9.0, 9.0], "normal"),
+        ([4.0] * 3, "short"),
+        ([9.0] * 3, "by_hand"),
+        ([None] * 3, "by_hand"),
+        ([9.0] * 10 + [1.0], "by_hand"),
+        ([9.0] * 10 + [1.0] * 2, "normal"),
+        ([4.0] * 5 + [2.5] * 5, "short"),
+        ([4.0] * 5 + [2.5] * 5 + [1.0] * 3, "normal"),
+        ([1.0, None, 1.0, 1.0], "normal"),
+    ],
+)
+def test_health(took: list[float | None], level: str) -> None:
+    health = pace.Health()
+    for at_s, each in enumerate(took):
+        health.note(float(at_s), 30.0 if each is None else each, failed=each is None)
+    assert health.level == level
+
+
+def test_a_model_that_is_asked_by_hand_only_is_tried_again_now_and_then() -> None:
+    health = pace.Health()
+    for _ in range(3):
+        health.note(0.0, 9.0, failed=False)
+    asked = [health.may_ask(at_s) for at_s in (1.0, pace.PROBE_S, pace.PROBE_S + 1, 2 * pace.PROBE_S)]
+    assert asked == [False, True, False, True]

@@ -4,12 +4,13 @@ import asyncio
 import json
 import os
 import re
+import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -20,12 +21,13 @@ from midfill_daemon.errors import MidfillError
 from midfill_daemon.paths import Paths, locate
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 SERVER = (sys.executable, "-P", "-m", "midfill_lsp")
 MIDFILL = (sys.executable, "-P", "-m", "midfill_cli")
 DAEMON = (sys.executable, "-P", "-m", "midfill_daemon")
 
-WAIT_S = 30.0
+WAIT_S = 20.0
 """Long enough for a busy machine; nothing that works comes near it."""
 
 AT_ONCE: Json = {"debounceMs": 0}
@@ -88,11 +90,14 @@ async def living_in(folder: Path, tier: str, **variables: str) -> AsyncIterator[
     try:
         yield home
         await stop_daemon(home)
+        # An editor that was closed early may have left a daemon on its way up, which did not hear the request.
+        for process in home.daemons():
+            signal_to(process, signal.SIGTERM)
         left = await ended(home.processes())
         assert not left, f"left behind: {left}"
     finally:
         for process in home.processes():
-            process.kill()
+            signal_to(process, signal.SIGKILL)
 
 
 def environment(folder: Path, tier: str, variables: Mapping[str, str]) -> dict[str, str]:
@@ -107,6 +112,12 @@ def environment(folder: Path, tier: str, variables: Mapping[str, str]) -> dict[s
         "MIDFILL_LIMITS_COMPLETIONS_PER_S": "1000",
         **variables,
     }
+
+
+def signal_to(process: psutil.Process, number: int) -> None:
+    """It may have ended in the meantime."""
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
 
 
 async def stop_daemon(home: Home) -> None:
@@ -284,11 +295,16 @@ class Page:
 
     async def suggest(self, trigger: int = 2) -> str:
         """The suggested text, "" for none."""
-        async with asyncio.timeout(WAIT_S):
-            return suggested(await self.request(trigger))
+        return suggested(await soon(self.request(trigger)))
 
     def close(self) -> None:
         self.editor.client.notify("textDocument/didClose", {"textDocument": {"uri": self.uri}})
+
+
+async def soon(event: Awaitable[T]) -> T:
+    """What the event brings; a test that waits for ever would not say for what."""
+    async with asyncio.timeout(WAIT_S):
+        return await event
 
 
 def suggested(answer: Any) -> str:

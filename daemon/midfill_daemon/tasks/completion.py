@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
 
 from midfill_daemon import contract, fim
@@ -17,6 +17,8 @@ PROMPT_VERSION = "completion-1"
 TEXT_LIMIT_CHARS = 200_000
 SNIPPET_LIMIT = 64
 OUTPUT_LIMIT_TOKENS = 1024
+OUTPUT_LIMIT_CHARS = 16 * OUTPUT_LIMIT_TOKENS
+"""Only a service that takes no notice of the limit in tokens says more."""
 NEAR_LIMIT = 0.8
 """Below this share of the budget an estimate from characters is safe; above it tokens are counted exactly."""
 
@@ -235,6 +237,11 @@ class CompletionGuard:
     _text: str = ""
     _sent: int = 0
     _started: bool = False
+    _beginnings: frozenset[str] = field(init=False)
+    """Of all stops, without the stops themselves. A set, because it is asked for every token."""
+
+    def __post_init__(self) -> None:
+        self._beginnings = frozenset(stop[:length] for stop in self.plan.stops for length in range(1, len(stop)))
 
     def feed(self, text: str) -> Iterable[Event]:
         self._text += text
@@ -260,19 +267,19 @@ class CompletionGuard:
         return True
 
     def _cut(self) -> None:
-        """End the text at the first stop, if one is there."""
+        """End the text at the first stop, if one is there, and where no model that counts its tokens would be."""
         fresh = max(0, self._sent - max(map(len, self.plan.stops), default=0))
         found = [at for stop in self.plan.stops if (at := self._text.find(stop, fresh)) >= 0]
+        if len(self._text) >= OUTPUT_LIMIT_CHARS:
+            found.append(OUTPUT_LIMIT_CHARS)
         if found:
             self._text, self.done = self._text[: min(found)], True
 
     def _held(self) -> int:
         """Length of the longest tail that a stop begins with."""
-        longest = max((len(stop) - 1 for stop in self.plan.stops), default=0)
-        for length in range(min(longest, len(self._text)), 0, -1):
-            if any(stop.startswith(self._text[-length:]) for stop in self.plan.stops):
-                return length
-        return 0
+        longest = max(map(len, self._beginnings), default=0)
+        lengths = range(min(longest, len(self._text)), 0, -1)
+        return next((length for length in lengths if self._text[-length:] in self._beginnings), 0)
 
     def _send(self, end: int) -> Iterable[Event]:
         fresh, self._sent = self._text[self._sent : end], max(end, self._sent)

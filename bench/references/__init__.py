@@ -1,0 +1,1 @@
+"""Servers to compare with: what careful people build first, on stock pygls."""

@@ -1,0 +1,44 @@
+"""Text that is known to follow the caret, and how much of it to suggest at once."""
+
+from midfill_daemon.contract import Shape
+from midfill_workspace import scope
+from midfill_workspace.snapshot import Snapshot
+
+
+def unit(text: str, snapshot: Snapshot, shape: Shape) -> str:
+    """The part of a known continuation that is one suggestion here; never parses.
+
+    For a line that is its rest, or the next line with its line break once the caret's own is complete; for a block,
+    all that stays inside by indentation.
+    """
+    followed = bool(snapshot.after.strip())
+    if shape == "block":
+        text = text[: scope.indent_end(snapshot.before[-scope.BEFORE_CHARS :], text)]
+    elif text.startswith("\n") and followed:
+        return ""
+    else:
+        text = text[: first_line_end(text)]
+    return text if followed else text.rstrip()
+
+
+def first_line_end(text: str) -> int:
+    """Where the first line with visible text ends; all of the text while that line is not complete."""
+    start = len(text) - len(text.lstrip())
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+def has_unit(text: str) -> bool:
+    """Whether a growing text already holds something useful: a complete line that does not merely open another."""
+    end = first_line_end(text)
+    return end < len(text) and not scope.opens_block(text[:end].rpartition("\n")[2])
+
+
+def complete_lines(text: str) -> int:
+    """How many lines with visible text are complete."""
+    return sum(1 for line in text.split("\n")[:-1] if line.strip())
+
+
+def lines(text: str) -> int:
+    """How many lines with visible text there are, the last one complete or not."""
+    return sum(1 for line in text.split("\n") if line.strip())

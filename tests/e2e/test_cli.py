@@ -1,0 +1,149 @@
+"""The `midfill` command as a user runs it: exit status, what it prints, and never a traceback."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from support.processes import MIDFILL, Home, after, living_in, script, soon
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SOURCE = "values = [1, 2]\ntotal = \nprint(total)\n"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
+    """A running daemon and a few files."""
+    folder = tmp_path_factory.mktemp("home")
+    tier = script(folder, after("total =", "sum(values)"), after("return", "a + b"))
+    async with living_in(folder, tier) as home:
+        (folder / "a.py").write_text(SOURCE)
+        (folder / "binary").write_bytes(b"\x7fELF\0\0")
+        (folder / "latin.py").write_bytes("größe = 1\ntotal = \n".encode("latin-1"))
+        (folder / "empty.py").touch()
+        client = home.client()
+        await client.connect()
+        await client.close()
+        yield home
+
+
+async def midfill(home: Home, *arguments: str, **variables: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *MIDFILL,
+        *arguments,
+        env={**home.environment, **variables},
+        cwd=home.folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await soon(process.communicate())
+    assert b"Traceback" not in output + errors
+    return process.returncode, output.decode(), errors.decode()
+
+
+RUNS: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "config": (("config",), 0, "tiers.inline.provider = 'scripted'"),
+    "config --json": (("config", "--json"), 0, '"source": "MIDFILL_TIER_INLINE"'),
+    "daemon status": (("daemon", "status"), 0, "running: process"),
+    "daemon start": (("daemon", "start"), 0, "running: process"),
+    "complete": (("complete", "a.py:2:9"), 0, "sum(values)"),
+    "complete --json": (("complete", "--json", "a.py:2:9"), 0, '"text": "sum(values)"'),
+    "complete, not UTF-8": (("complete", "latin.py:2:9"), 0, "sum(values)"),
+    "models list": (("models", "list"), 0, "missing"),
+    "models check": (("models", "check"), 0, "no model is here yet"),
+    "version": (("--version",), 0, "."),
+    "help": (("--help",), 0, "doctor"),
+}
+
+REFUSALS: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "no such file": (("complete", "none.py:1:1"), 1, "none.py: No such file"),
+    "a folder": (("complete", "user:1:1"), 1, "Is a directory"),
+    "a binary file": (("complete", "binary:1:1"), 1, "a binary file"),
+    "line too large": (("complete", "a.py:99:1"), 1, "line 99: the file has 4"),
+    "line 0": (("complete", "a.py:0:1"), 1, "line 0"),
+    "column too large": (("complete", "a.py:2:99"), 1, "column 99: line 2 has 8 characters"),
+    "a negative column": (("complete", "a.py:2:-1"), 1, "column -1"),
+    "no place": (("complete", "a.py"), 1, "must be FILE:LINE:COL"),
+    "a huge number": (("complete", f"a.py:{'9' * 30}:1"), 1, "the file has 4"),
+    "an endless number": (("complete", f"a.py:{'9' * 5000}:1"), 1, "must be FILE:LINE:COL"),
+    "no verb": ((), 2, "usage"),
+    "an unknown verb": (("fly",), 2, "invalid choice"),
+    "an unknown model": (("models", "pull", "nonesuch"), 1, "nonesuch"),
+    "an unknown action": (("daemon", "jump"), 2, "invalid choice"),
+    "not a number": (("log", "--last", "x"), 2, "invalid int"),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+async def test_a_verb(home: Home, name: str) -> None:
+    arguments, status, printed = RUNS[name]
+    found, output, errors = await midfill(home, *arguments)
+    assert (found, errors) == (status, "")
+    assert printed in output
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_a_refusal_is_a_sentence(home: Home, name: str) -> None:
+    arguments, status, printed = REFUSALS[name]
+    found, output, errors = await midfill(home, *arguments)
+    assert found == status
+    assert printed in errors
+    assert output == ""
+
+
+async def test_nothing_to_complete(home: Home) -> None:
+    status, output, errors = await midfill(home, "complete", "empty.py:1:1", MIDFILL_TIER_INLINE="scripted:")
+    assert (status, errors) in ((0, ""), (1, ""))
+    assert output
+
+
+async def test_doctor(home: Home) -> None:
+    status, output, _ = await midfill(home, "doctor", "--json")
+    findings = {finding["what"]: finding["verdict"] for finding in json.loads(output)}
+    assert status == 0
+    assert set(findings) >= {"midfill", "folders", "configuration", "daemon", "model", "language server", "grammars"}
+    assert "failed" not in findings.values()
+
+
+async def test_doctor_says_what_is_wrong(tmp_path: Path) -> None:
+    async with living_in(tmp_path, "llama_server:http://127.0.0.1:9") as home:
+        status, output, _ = await midfill(home, "doctor", "--json")
+        findings = {finding["what"]: finding for finding in json.loads(output)}
+        assert status == 1
+        assert findings["model"]["verdict"] == "failed"
+        assert "127.0.0.1:9" in findings["model"]["message"]
+        assert findings["model"]["fix"]
+
+
+async def test_log_and_stats(home: Home) -> None:
+    await midfill(home, "complete", "a.py:2:9")
+    await midfill(home, "daemon", "restart")
+    for verb, known in (("log", "scripted"), ("stats", "completion by scripted")):
+        status, output, _ = await midfill(home, verb)
+        assert (status, known in output) == (0, True)
+        assert (await midfill(home, verb, "--json"))[0] == 0
+
+
+async def test_an_empty_home(tmp_path: Path) -> None:
+    """Looking around starts nothing."""
+    async with living_in(tmp_path, script(tmp_path)) as home:
+        for arguments, status in ((("daemon", "status"), 1), (("daemon", "stop"), 0), (("log",), 0), (("stats",), 0)):
+            assert (await midfill(home, *arguments))[0] == status
+        assert home.processes() == []
+
+
+@pytest.mark.parametrize("verb", ["config", "daemon start", "doctor", "log", "models list"])
+async def test_a_bad_home_is_named(home: Home, verb: str) -> None:
+    status, output, errors = await midfill(home, *verb.split(), MIDFILL_HOME="relative")
+    assert status == 1
+    assert "MIDFILL_HOME: must be an absolute path" in output + errors
+
+
+async def test_a_bad_tier_is_named(home: Home) -> None:
+    status, _, errors = await midfill(home, "config", MIDFILL_TIER_INLINE="nonsense")
+    assert (status, "MIDFILL_TIER_INLINE" in errors) == (1, True)

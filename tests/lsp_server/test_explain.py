@@ -1,0 +1,97 @@
+"""Explanations: plain sentences for every outcome, reason and error; no ids, nothing of the document's text."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from midfill_daemon import errors
+from midfill_lsp import fit
+from midfill_lsp.explain import HINTS, REASONS, SOURCES, explain
+from midfill_lsp.trace import Outcome, Source, Trace
+from midfill_workspace import exclusion
+
+TRACE = Trace("0123456789ab", "src/a.py", "python", by_hand=False, model="m")
+UNKNOWN = "The model had nothing to add here."
+
+
+def check(trace: Trace, *parts: str) -> str:
+    """What is said holds these parts, and is made of whole sentences without a name that only we know."""
+    said = explain(trace)
+    assert all(part in said for part in parts), said
+    assert re.fullmatch(r"(?:[A-Z][^\n]*[.)] ?)+", said), said
+    assert "  " not in said
+    assert ".." not in said
+    own_names = [*fit.RULES, *exclusion.REASONS, *REASONS, *errors.CODES]
+    assert not [name for name in own_names if "_" in name and name in said]
+    assert trace.id not in said
+    return said
+
+
+def test_before_any_request() -> None:
+    assert explain(None) == "Nothing has been asked for yet."
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_where_a_suggestion_came_from(source: Source) -> None:
+    expected = SOURCES[source].format(model="m")
+    check(replace(TRACE, outcome="shown", source=source, chars=12), "12 characters", "src/a.py", expected)
+
+
+def test_a_suggestion_of_a_model_without_a_name() -> None:
+    check(replace(TRACE, outcome="shown", source="model", chars=1, model=""), "The model you configured wrote it.")
+
+
+@pytest.mark.parametrize("rule", sorted(fit.RULES))
+def test_what_a_filter_did(rule: str) -> None:
+    check(replace(TRACE, outcome="shown", source="model", chars=3, rules=(rule,)), fit.RULES[rule])
+    check(replace(TRACE, outcome="nothing", reason=rule, rules=(rule,)), "Nothing was shown", fit.RULES[rule])
+
+
+KNOWN = {**REASONS, **exclusion.REASONS}
+
+
+@pytest.mark.parametrize("reason", sorted(KNOWN))
+def test_why_nothing_was_shown(reason: str) -> None:
+    outcome: Outcome = "nothing" if reason in ("empty", "stale") else "off"
+    said = check(replace(TRACE, outcome=outcome, reason=reason), "Nothing was shown in src/a.py.", KNOWN[reason])
+    assert (UNKNOWN in said) is (reason == "empty")
+
+
+def test_each_reason_has_its_own_words() -> None:
+    words = [*KNOWN.values(), *fit.RULES.values()]
+    assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"), [("superseded", "a newer request took"), ("cancelled", "the editor withdrew")]
+)
+def test_requests_that_were_overtaken(outcome: Outcome, words: str) -> None:
+    check(replace(TRACE, outcome=outcome), words)
+
+
+@pytest.mark.parametrize("code", sorted(errors.CODES))
+@pytest.mark.parametrize("message", ["the service refused", "It ended with a full stop.", "", "  "])
+def test_a_failure_is_what_the_daemon_said_and_a_hint(code: str, message: str) -> None:
+    said = check(replace(TRACE, outcome="failed", reason=code, message=message), HINTS.get(code, ""))
+    assert (message.strip() or "Something went wrong").lower().rstrip(".") in said.lower()
+
+
+def test_every_hint_is_for_an_error_that_exists() -> None:
+    assert HINTS.keys() <= errors.CODES.keys()
+
+
+def test_the_stages_add_up() -> None:
+    stages = {"cache": 0.25, "debounce": 75.0, "model": 120.5}
+    check(
+        replace(TRACE, outcome="shown", source="model", chars=3, stages_ms=stages),
+        "It took 196 ms (cache 0.2 ms, debounce 75.0 ms, model 120.5 ms).",
+    )
+
+
+def test_a_document_without_a_path() -> None:
+    check(replace(TRACE, path="", outcome="off", reason="not_open"), "Nothing was shown in this document.")
+
+
+def test_a_reason_of_the_future_is_still_a_sentence() -> None:
+    check(replace(TRACE, outcome="nothing", reason="of the future"), UNKNOWN)
