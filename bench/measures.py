@@ -42,7 +42,7 @@ class Effort:
     load_s: float = 12.0
 
 
-QUICK = Effort(starts=5, hit_keys=200, passes=2, misses=40, load_s=4.0)
+QUICK = Effort(starts=4, hit_keys=200, passes=3, misses=30, load_s=3.0)
 
 
 async def start(environment: Mapping[str, str], effort: Effort) -> Figures:

@@ -5,9 +5,9 @@ import itertools
 import logging
 import posixpath
 import re
-import sys
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -22,7 +22,7 @@ Caret = tuple[int, int]
 
 @dataclass(slots=True)
 class Document:
-    """One open document. Only `Documents` changes it; whoever keeps its lines for later asks `share` for them.
+    """One open document. Only `Documents` changes it; whoever keeps its lines for later takes a Snapshot.
 
     Every line but the last ends with `\\n`, `\\r\\n` or `\\r`, and the last never does: it is "" after a final line end.
     """
@@ -35,26 +35,18 @@ class Document:
     generation: int
     """Differs after every change, whatever the client does with its versions; never used twice by one store."""
 
-    def share(self) -> Sequence[str]:
-        """The lines as they are now; this list never changes as long as the caller keeps it."""
-        return self.lines
+    keepers: list[weakref.ref[Snapshot]] = field(default_factory=list)
+    """The snapshots that were given these very lines; none is left of those that have been dropped since."""
 
     def writable(self) -> list[str]:
-        """The lines, for editing; copied only while somebody else keeps them.
+        """The lines, for editing; copied only while a snapshot of them is kept.
 
-        Who keeps them is counted by the interpreter: hardly any snapshot outlives its request, and a copy for each key
-        would be most of the work in a file of 100,000 lines.
+        Hardly any outlives its request, and a copy for each key would be most of the work in a file of 100,000 lines.
         """
-        if self._holders() > UNSHARED:
+        if any(keeper() is not None for keeper in self.keepers):
             self.lines = self.lines.copy()
+        self.keepers.clear()
         return self.lines
-
-    def _holders(self) -> int:
-        return sys.getrefcount(self.lines)
-
-
-UNSHARED = Document("", "", "", 0, [""], 0)._holders()
-"""What the count is when nobody else keeps the lines; it differs between versions of the interpreter."""
 
 
 class Documents:
@@ -117,10 +109,10 @@ class Documents:
         if document is None:
             return None
         if selected is None:
-            lines, (line, column) = document.share(), self._caret(document.lines, position)
+            lines, (line, column) = document.lines, self._caret(document.lines, position)
         else:
             lines, (line, column) = self._with_selected(document.lines, selected)
-        return Snapshot(
+        snapshot = Snapshot(
             uri=document.uri,
             path=document.path,
             version=document.version,
@@ -129,6 +121,8 @@ class Documents:
             line=line,
             column=column,
         )
+        document.keepers.append(weakref.ref(snapshot))
+        return snapshot
 
     def position(self, document: Document | Snapshot, line: int, column: int) -> types.Position:
         """A place in our own terms as the client counts it; the line must exist."""

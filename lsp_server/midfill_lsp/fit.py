@@ -153,7 +153,8 @@ def drop_known_indent(text: str, place: Place) -> str:
 
 
 def cut_at_scope_end(text: str, place: Place) -> str:
-    if place.shape == "line":
+    """A single line never leaves the scope that it begins in, and is not parsed for."""
+    if place.shape == "line" or "\n" not in text.rstrip():
         return text
     before, after = scope.surroundings(place.snapshot)
     if place.parser is None:

@@ -114,12 +114,12 @@ class Flights:
 
     def start(self, flight: Flight, pieces: AsyncGenerator[str, None], on_done: Callable[[Flight], None]) -> None:
         """Run a generation; the oldest one of the document is closed when there would be too many."""
-        running = self._running.setdefault(flight.snapshot.uri, [])
-        while len(running) >= self._side_by_side():
+        uri = flight.snapshot.uri
+        while len(running := self._running.get(uri, ())) >= self._side_by_side():
             self._close(running[0])
-        running.append(flight)
+        self._running.setdefault(uri, []).append(flight)
         flight.task = asyncio.create_task(_fly(flight, pieces))
-        flight.task.add_done_callback(lambda task: self._land(flight, on_done, cancelled=task.cancelled()))
+        flight.task.add_done_callback(lambda task: self._land(flight, task, on_done))
 
     def judge(self, uri: str, lines: Sequence[str]) -> None:
         """After a change: close the generations that the text has left behind."""
@@ -143,7 +143,7 @@ class Flights:
             self._enter(flight)
         try:
             while not over.done():
-                ready = next((each for each in flights if known.has_unit(each[0].rest(each[1]))), None)
+                ready = next((each for each in flights if _has_answer(*each)), None)
                 running = [flight for flight, _ in flights if flight.task is not None and not flight.task.done()]
                 if ready or not running:
                     return ready or _landed(flights)
@@ -183,16 +183,26 @@ class Flights:
         if flight.linger is not None:
             flight.linger.cancel()
 
-    def _land(self, flight: Flight, on_done: Callable[[Flight], None], *, cancelled: bool) -> None:
+    def _land(self, flight: Flight, task: asyncio.Task[None], on_done: Callable[[Flight], None]) -> None:
         self._forget(flight)
-        if not cancelled:
+        if not task.cancelled() and task.exception() is None:
             on_done(flight)
+
+
+def _has_answer(flight: Flight, typed: str) -> bool:
+    """A useful unit beyond what was typed, or all that a generation had to say, which is cut before its line break."""
+    rest, task = flight.rest(typed), flight.task
+    ended = task is not None and task.done() and not task.cancelled() and task.exception() is None
+    return known.has_unit(rest) or (ended and rest != "")
 
 
 def _landed(flights: Sequence[tuple[Flight, str]]) -> tuple[Flight, str] | None:
     """Of generations that have all ended, the one with something to say; else one that was not closed."""
     ended = [each for each in flights if each[0].task is not None and not each[0].task.cancelled()]
-    return next((each for each in ended if each[0].rest(each[1])), ended[0] if ended else None)
+    chosen = next((each for each in ended if each[0].rest(each[1])), ended[0] if ended else None)
+    if chosen is not None and chosen[0].task is not None:
+        chosen[0].task.result()  # A defect of ours is raised here, and not passed off as an answer.
+    return chosen
 
 
 async def _any_news(running: Sequence[Flight], over: asyncio.Future[None]) -> None:

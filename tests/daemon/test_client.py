@@ -33,8 +33,8 @@ GOOD = b'{"type": "delta", "text": "x"}\n{"type": "result", "data": {}}\n'
 def reply(
     body: bytes, status: int = 200, kind: str = "application/json", length: int = -1, encoding: str = ""
 ) -> bytes:
-    """A whole HTTP response; `length` is what it says of itself."""
-    fields = {"content-type": kind, "content-length": str(len(body) if length < 0 else length)}
+    """A whole HTTP response, the last of its connection; `length` is what it says of itself."""
+    fields = {"content-type": kind, "content-length": str(len(body) if length < 0 else length), "connection": "close"}
     if encoding:
         fields["content-encoding"] = encoding
     return (
@@ -65,7 +65,7 @@ class Canned:
                 path = head.split()[1].decode()
                 self.asked.append(path)
                 usual = healthy() if path == "/v1/health" else reply(GOOD, kind="application/x-ndjson")
-                writer.write(self.answers.get(path, usual))
+                writer.write(self.answers.get(path, usual.replace(b"connection: close", b"connection: keep-alive")))
                 await writer.drain()
                 if path in self.answers:
                     return

@@ -412,6 +412,7 @@ async def test_an_idle_daemon_says_goodbye_and_ends_but_not_while_it_works(tmp_p
         assert not running.daemon.stop.is_set()
         hold.set()
         await asking
+        clock.now_s += 3600
         await within(running.daemon.stop)
         pushed = [json.loads(line) for line in (await followed).iter_lines()]
     assert [event["kind"] for event in pushed] == ["hello", "goodbye"]

@@ -45,19 +45,25 @@ class Tower:
     """A registry, and the generations that have landed in it."""
 
     linger_s: float = FOR_EVER
+    side_by_side: int = 1
     flights: Flights = field(init=False)
     landed: list[Flight] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.flights = Flights(lambda: self.linger_s)
+        self.flights = Flights(lambda: self.linger_s, lambda: self.side_by_side)
 
     def start(self, snapshot: Snapshot, *pieces: Any, shape: Shape = "line") -> tuple[Flight, Stream]:
         flight, stream = Flight(snapshot, shape, lines=1), Stream(list(pieces))
         self.flights.start(flight, stream.play(), self.landed.append)
         return flight, stream
 
-    def wait(self, flight: Flight, over: asyncio.Future[None] | None = None, typed: str = "") -> asyncio.Task[bool]:
-        return asyncio.create_task(self.flights.wait(flight, typed, over or open_end()))
+    def wait(self, *flights: Flight, over: asyncio.Future[None] | None = None) -> "asyncio.Task[Flight | None]":
+        """The first of these that answers who has typed nothing yet."""
+        return asyncio.create_task(self._first(flights, over or open_end()))
+
+    async def _first(self, flights: tuple[Flight, ...], over: asyncio.Future[None]) -> Flight | None:
+        found = await self.flights.first([(flight, "") for flight in flights], over)
+        return found[0] if found else None
 
 
 def open_end() -> asyncio.Future[None]:
@@ -70,7 +76,7 @@ HERE = snapshot_of("x = ‸")
 async def test_a_generation_that_ends_lands_with_its_text() -> None:
     tower = Tower()
     flight, stream = tower.start(HERE, "one", "two")
-    assert await tower.wait(flight)
+    assert await tower.wait(flight) is flight
     assert (flight.text, flight.error, stream.closed) == ("onetwo", None, True)
     assert tower.landed == [flight]
     assert not tower.flights.is_running(HERE.uri)
@@ -79,14 +85,14 @@ async def test_a_generation_that_ends_lands_with_its_text() -> None:
 async def test_enough_closes_the_stream() -> None:
     tower = Tower()
     flight, stream = tower.start(HERE, "one\ntwo", asyncio.Event())
-    assert await tower.wait(flight)
+    assert await tower.wait(flight) is flight
     assert (flight.text, stream.closed) == ("one", True)
 
 
 async def test_a_failure_lands_with_its_error() -> None:
     tower, failure = Tower(), ProviderDown("refused")
     flight, stream = tower.start(HERE, "one", failure)
-    assert await tower.wait(flight)
+    assert await tower.wait(flight) is flight
     assert (flight.error, stream.closed, tower.landed) == (failure, True, [flight])
 
 
@@ -99,13 +105,33 @@ async def test_a_defect_reaches_who_waits_and_nothing_lands() -> None:
     assert not tower.flights.is_running(HERE.uri)
 
 
+@pytest.mark.parametrize(("side_by_side", "closed"), [(1, [True, True, False]), (2, [True, False, False])])
+async def test_as_many_per_document_as_the_model_has_room_for(side_by_side: int, closed: list[bool]) -> None:
+    tower = Tower(side_by_side=side_by_side)
+    streams = [tower.start(HERE, asyncio.Event())[1] for _ in closed]
+    await soon(lambda: streams[-1].opened)
+    await asyncio.sleep(0)
+    assert [not stream.opened or stream.closed for stream in streams] == closed
+    assert len(tower.flights.find(HERE)) == side_by_side
+    tower.flights.end(HERE.uri)
+    await soon(lambda: all(not stream.opened or stream.closed for stream in streams))
+
+
+async def test_of_several_the_first_with_something_to_say_answers() -> None:
+    tower = Tower(side_by_side=2)
+    silent, _ = tower.start(HERE, asyncio.Event())
+    speaking, _ = tower.start(HERE, "one\n", asyncio.Event())
+    assert await tower.wait(silent, speaking) is speaking
+    tower.flights.end(HERE.uri)
+
+
 async def test_one_generation_per_document() -> None:
     tower = Tower()
     first, stream = tower.start(HERE, asyncio.Event())
     other, _ = tower.start(snapshot_of("y‸", path="other"), asyncio.Event())
     await soon(lambda: stream.opened)
     second, _ = tower.start(HERE, "two")
-    assert await tower.wait(second)
+    assert await tower.wait(second) is second
     assert stream.closed
     assert first.task
     assert first.task.cancelled()
@@ -123,7 +149,7 @@ async def test_several_wait_for_one() -> None:
     waiters[1].cancel()
     await asyncio.gather(*waiters[:2], return_exceptions=True)
     hold.set()
-    assert await waiters[2]
+    assert await waiters[2] is flight
     assert flight.waiters == 0
 
 
@@ -131,10 +157,10 @@ async def test_who_is_superseded_stops_waiting_but_ends_nothing() -> None:
     tower = Tower()
     flight, stream = tower.start(HERE, asyncio.Event())
     over = open_end()
-    waiter = tower.wait(flight, over)
+    waiter = tower.wait(flight, over=over)
     await soon(lambda: flight.waiters == 1)
     over.set_result(None)
-    assert not await waiter
+    assert await waiter is None
     assert tower.flights.is_running(HERE.uri)
     assert not stream.closed
     tower.flights.end(HERE.uri)
@@ -170,7 +196,7 @@ async def test_who_joins_in_that_moment_keeps_it_alive() -> None:
     await soon(lambda: flight.waiters == 1)
     assert linger.cancelled()
     hold.set()
-    assert await second
+    assert await second is flight
 
 
 @pytest.mark.parametrize(
@@ -218,8 +244,8 @@ async def test_who_may_join(now: str, found: bool) -> None:
     tower = Tower()
     _, stream = tower.start(HERE, asyncio.Event())
     await soon(lambda: stream.opened)
-    assert (tower.flights.find(snapshot_of(now)) is not None) is found
-    assert tower.flights.find(snapshot_of(now, path="other")) is None
+    assert bool(tower.flights.find(snapshot_of(now))) is found
+    assert tower.flights.find(snapshot_of(now, path="other")) == []
     tower.flights.end(HERE.uri)
 
 
@@ -237,7 +263,7 @@ async def test_who_waits_for_a_closed_generation_has_no_answer(end: Callable[[Fl
     waiter = tower.wait(flight)
     await soon(lambda: flight.waiters == 1)
     end(tower.flights)
-    assert not await waiter
+    assert await waiter is None
     assert (stream.closed, tower.landed) == (True, [])
 
 
