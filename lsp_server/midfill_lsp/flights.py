@@ -115,8 +115,8 @@ class Flights:
     def start(self, flight: Flight, pieces: AsyncGenerator[str, None], on_done: Callable[[Flight], None]) -> None:
         """Run a generation; the oldest one of the document is closed when there would be too many."""
         uri = flight.snapshot.uri
-        while len(running := self._running.get(uri, ())) >= self._side_by_side():
-            self._close(running[0])
+        while len(self._running.get(uri, ())) >= self._side_by_side():
+            self._close(self._running[uri][0])
         self._running.setdefault(uri, []).append(flight)
         flight.task = asyncio.create_task(_fly(flight, pieces))
         flight.task.add_done_callback(lambda task: self._land(flight, task, on_done))
