@@ -235,10 +235,19 @@ async def _fly(flight: Flight, pieces: AsyncGenerator[str, None]) -> None:
 
 
 def _enough(flight: Flight) -> int | None:
+    if flight.is_speculation and not _goes_on(flight.text[flight.given :]):
+        return flight.given
     end = fit.enough(flight.text, flight.snapshot, flight.shape)
     if end is None and known.complete_lines(flight.text[flight.given :]) >= flight.lines:
         end = flight.text.rfind("\n")
     return None if end is None else max(end, flight.given)
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a continuation begins another line. An answer that the model had ended is complete on its own line:
+    what it adds there when it is pressed is not what belongs there."""
+    fresh = text.lstrip(" \t")
+    return not fresh or fresh.startswith("\n")
 
 
 def _caret_after(then: Snapshot, typed: str) -> tuple[int, int]:

@@ -110,6 +110,8 @@ def environment(folder: Path, tier: str, variables: Mapping[str, str]) -> dict[s
         "MIDFILL_TIER_INLINE": tier,
         # A test asks faster than anybody types.
         "MIDFILL_LIMITS_COMPLETIONS_PER_S": "1000",
+        # So that a test run that was killed leaves no daemon for long.
+        "MIDFILL_DAEMON_IDLE_EXIT_S": "120",
         **variables,
     }
 
