@@ -18,7 +18,7 @@ from midfill_daemon.backoff import Backoff
 from midfill_daemon.contract import Event, Health, Raw
 from midfill_daemon.errors import DaemonDown, DaemonIncompatible, Draining, Internal, MidfillError, from_wire
 from midfill_daemon.paths import Paths, locate
-from midfill_daemon.wire import Wire
+from midfill_daemon.wire import Answer, Wire
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,16 @@ TIMEOUT = httpx.Timeout(5.0, read=180.0)
 """The daemon bounds every model call itself; this is for a daemon that hangs."""
 
 Tool = Callable[[Raw], Awaitable[Any]]
+
+
+class Door(httpx.AsyncClient):
+    """The way to one daemon: httpx for whatever is rare, and the wire itself for runs."""
+
+    def __init__(self, wire: Wire, url: httpx.URL, headers: Mapping[str, str]) -> None:
+        super().__init__(transport=wire, base_url=url, headers=headers, timeout=TIMEOUT)
+        self.wire = wire
+        lines = {"host": url.netloc.decode(), "content-type": "application/json", **headers}
+        self.preamble = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode()
 
 
 class Client:
@@ -52,7 +62,7 @@ class Client:
         self._sleep = sleep
         self._backoff = Backoff()
         self._problem: MidfillError | None = None
-        self._http: httpx.AsyncClient | None = None
+        self._http: Door | None = None
         self._connecting: asyncio.Task[Health] | None = None
 
     @classmethod
@@ -112,7 +122,7 @@ class Client:
     async def feedback(self, rows: list[Raw]) -> None:
         await self.post("/v1/feedback", {"events": rows})
 
-    def forget(self, http: httpx.AsyncClient | None = None) -> None:
+    def forget(self, http: Door | None = None) -> None:
         """Drop the connection, so that the next call looks for the daemon again."""
         if http is None or http is self._http:
             self._http = None
@@ -130,18 +140,14 @@ class Client:
     # --- one exchange
 
     async def _events(
-        self, http: httpx.AsyncClient, path: str, body: bytes, tools: Mapping[str, Tool]
+        self, http: Door, path: str, body: bytes, tools: Mapping[str, Tool]
     ) -> AsyncGenerator[Event, None]:
         answers: set[asyncio.Task[None]] = set()
         finished = False
         try:
-            headers = {"content-type": "application/json"}
-            async with (
-                http.stream("POST", path, content=body, headers=headers) as response,
-                aclosing(_decoded(response)) as events,
-            ):
-                if response.status_code != httpx.codes.OK:
-                    raise _refusal(await response.aread())
+            async with http.wire.post(path, body, http.preamble, TIMEOUT) as reply, aclosing(_decoded(reply)) as events:
+                if reply.status != httpx.codes.OK:
+                    raise _refusal(b"".join([chunk async for chunk in reply.body]))
                 # Read on to the end of the body, past the Result: only then is the connection used again.
                 async for event in events:
                     if isinstance(event, contract.Failure):
@@ -189,7 +195,7 @@ class Client:
 
     # --- finding, starting and replacing the daemon
 
-    async def _reconnected(self) -> httpx.AsyncClient:
+    async def _reconnected(self) -> Door:
         await self.connect()
         assert self._http is not None
         return self._http
@@ -237,18 +243,18 @@ class Client:
                 await http.aclose()
         return health
 
-    def _open(self) -> httpx.AsyncClient | None:
+    def _open(self) -> Door | None:
         loop = asyncio.get_running_loop()
         if launch.is_there(self._paths.socket):
             wire = Wire(partial(loop.create_unix_connection, path=str(self._paths.socket)))
-            return httpx.AsyncClient(transport=wire, base_url="http://midfill", timeout=TIMEOUT)
+            return Door(wire, httpx.URL("http://midfill"), {})
         address = launch.read_address(self._paths)
         if address is None or address.token is None:
             return None
         headers = {"authorization": f"Bearer {address.token}"}
         url = httpx.URL(address.url)
         wire = Wire(partial(loop.create_connection, host=url.host, port=url.port))
-        return httpx.AsyncClient(transport=wire, base_url=url, headers=headers, timeout=TIMEOUT)
+        return Door(wire, url, headers)
 
     async def _start(self) -> Health:
         if not self._may_start:
@@ -313,10 +319,10 @@ def _content(response: httpx.Response) -> Any:
         raise Internal("the daemon sent something that is not JSON") from exc
 
 
-async def _decoded(response: httpx.Response) -> AsyncGenerator[Event, None]:
+async def _decoded(reply: Answer) -> AsyncGenerator[Event, None]:
     """The events of a body. Text that has come at once is given at once, however many tokens it was."""
     rest = b""
-    async for chunk in response.aiter_bytes():
+    async for chunk in reply.body:
         *lines, rest = (rest + chunk).split(b"\n")
         for is_text, group in groupby(map(contract.decode, lines), _is_text):
             events = tuple(group)

@@ -23,6 +23,9 @@ from midfill_daemon.server import Daemon, build_app
 
 log = logging.getLogger(__name__)
 
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept: typing pauses are longer than the usual five seconds."""
+
 GRACE_S = 3
 """How long requests may go on once the daemon stops."""
 
@@ -136,6 +139,7 @@ async def serve(
             lifespan="off",
             log_config=None,
             access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=grace_s,
         )
     )

@@ -4,6 +4,8 @@ import asyncio
 import select
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import httptools
 import httpx
@@ -101,6 +103,31 @@ class Connection(asyncio.Protocol):
         self._stays_open = self._parser.should_keep_alive()
 
 
+class Body(httpx.AsyncByteStream):
+    """The rest of an answer; at its end the connection joins the idle ones."""
+
+    def __init__(self, connection: Connection, read_s: float | None, idle: list[Connection]) -> None:
+        self._connection, self._read_s, self._idle = connection, read_s, idle
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._connection.read(self._read_s):
+            yield chunk
+
+    async def aclose(self) -> None:
+        if self._connection.is_reusable and self._connection not in self._idle and len(self._idle) < IDLE_LIMIT:
+            self._idle.append(self._connection)
+        elif self._connection not in self._idle:
+            self._connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of an answer, and the rest to iterate over."""
+
+    status: int
+    body: Body
+
+
 Connect = Callable[[Callable[[], Connection]], Awaitable[tuple[asyncio.BaseTransport, Connection]]]
 """How to reach the daemon: `loop.create_connection` or `loop.create_unix_connection` with all but the factory."""
 
@@ -123,6 +150,19 @@ class Wire(httpx.AsyncBaseTransport):
             raise
         return httpx.Response(status, headers=headers, stream=Body(connection, timeouts["read"], self._idle))
 
+    @asynccontextmanager
+    async def post(self, path: str, body: bytes, headers: bytes, timeout: httpx.Timeout) -> AsyncIterator[Answer]:
+        """One POST without what httpx does for services elsewhere (redirects, cookies, encodings), which would be half
+        of the client's own time. `headers` are whole lines. Raises httpx.TransportError."""
+        head = b"POST %s HTTP/1.1\r\n%scontent-length: %d\r\n\r\n" % (path.encode(), headers, len(body))
+        connection = await self._connection(timeout.connect)
+        answer = Body(connection, timeout.read, self._idle)
+        try:
+            status, _ = await connection.ask(head + body, timeout.read)
+            yield Answer(status, answer)
+        finally:
+            await answer.aclose()
+
     async def aclose(self) -> None:
         for connection in self._idle:
             connection.close()
@@ -141,23 +181,6 @@ class Wire(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout("the daemon does not accept connections") from exc
         except OSError as exc:
             raise httpx.ConnectError(f"the daemon cannot be reached: {exc.strerror}") from exc
-
-
-class Body(httpx.AsyncByteStream):
-    """The rest of an answer; at its end the connection joins the idle ones."""
-
-    def __init__(self, connection: Connection, read_s: float | None, idle: list[Connection]) -> None:
-        self._connection, self._read_s, self._idle = connection, read_s, idle
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self._connection.read(self._read_s):
-            yield chunk
-
-    async def aclose(self) -> None:
-        if self._connection.is_reusable and self._connection not in self._idle and len(self._idle) < IDLE_LIMIT:
-            self._idle.append(self._connection)
-        elif self._connection not in self._idle:
-            self._connection.close()
 
 
 def _head(request: httpx.Request) -> bytes:
