@@ -56,8 +56,9 @@ class Desk:
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether to ask for more than is shown: not of a model that takes seconds to read or to write it."""
-        return self.link.model.prefill_tokens_s >= SLOW_READER_TOKENS_S and self.health.level == "normal"
+        """Whether to ask for more than is shown: not of a service that may cost money, nor of a model that takes seconds."""
+        model = self.link.model
+        return model.local and model.prefill_tokens_s >= SLOW_READER_TOKENS_S and self.health.level == "normal"
 
 
 async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
