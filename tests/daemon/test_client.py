@@ -87,9 +87,12 @@ async def canned(paths: Paths, **answers: bytes) -> AsyncIterator[Canned]:
     server = Canned({PATHS[name]: answer for name, answer in answers.items()})
     paths.socket.unlink(missing_ok=True)
     listening = await asyncio.start_unix_server(server.serve, paths.socket)
-    async with listening:
+    try:
         yield server
-    paths.socket.unlink(missing_ok=True)
+    finally:
+        # Not waited for: from Python 3.12 on that would take until the client lets go of its connections.
+        listening.close()
+        paths.socket.unlink(missing_ok=True)
 
 
 PATHS = {"health": "/v1/health", "run": "/v1/tasks/completion", "events": "/v1/events", "feedback": "/v1/feedback"}
