@@ -37,10 +37,8 @@ class Daemon:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    prompt_text: Literal["auto", "on", "off"] = "auto"
-    """Whether prompts and answers are kept; `auto` is on for a single local user and off in a team."""
     keep_days: int = 30
-    """How long their text is kept; the rows without it stay for a year."""
+    """How long the text of prompts and answers is kept, where there is any; the rows without it stay for a year."""
     keep_mb: int = 500
     """How much of their text is kept."""
 

@@ -21,7 +21,3 @@ class Verb:
     help: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Context], int]
-
-
-def no_arguments(_: argparse.ArgumentParser) -> None:
-    """For verbs that take none."""

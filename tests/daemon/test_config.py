@@ -140,8 +140,8 @@ def test_a_variables_text_is_read_as_its_kind(text: str, value: bool, paths: Pat
         ("[daemon]\nidle_exit_s = inf\n", "FILE:2: daemon.idle_exit_s: must be a number from 0.1 to 31536000, not inf"),
         ("[daemon]\nstay = 1\n", "FILE:2: daemon.stay: must be true or false, not 1"),
         (
-            "[records]\nprompt_text = 'maybe'\n",
-            "FILE:2: records.prompt_text: must be one of auto, on, off, not 'maybe'",
+            "[daemon]\nlog_level = 'maybe'\n",
+            "FILE:2: daemon.log_level: must be one of debug, info, warning, error, not 'maybe'",
         ),
         (
             "[tiers.fast]\nprovider = 'olama'\n",
