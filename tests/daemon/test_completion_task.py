@@ -57,6 +57,20 @@ def test_a_good_request_is_parsed_and_unknown_fields_are_ignored() -> None:
     assert parsed == CompletionRequest("a.py", "python", "x = ", "\n", snippets=(Snippet("p", "t", 1.0),))
 
 
+@pytest.mark.parametrize(
+    ("max_tokens", "asked", "priority"),
+    [
+        (0, "interactive", "speculative"),
+        (0, "speculative", "speculative"),
+        (0, "batch", "batch"),
+        (1, "interactive", "interactive"),
+        (1, "speculative", "speculative"),
+    ],
+)
+def test_nobody_waits_for_a_warm_up(max_tokens: int, asked: str, priority: str) -> None:
+    assert completion.parse({**GOOD, "max_tokens": max_tokens, "priority": asked}).priority == priority
+
+
 # --- fitting the prompt ---------------------------------------------------------------------------
 
 
