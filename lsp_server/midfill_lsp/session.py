@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from lsprotocol import types
@@ -22,6 +23,9 @@ from midfill_lsp.trace import Trace
 from midfill_workspace import exclusion
 
 log = logging.getLogger(__name__)
+
+FAREWELL_S = 1.0
+"""How long a window that closes tries to post its last traces; editors wait about two seconds before they kill."""
 
 
 class Session:
@@ -41,6 +45,7 @@ class Session:
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
         self.status = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
+        self._initial = self.desk.settings
         self._changed_s: dict[str, float] = {}
         self._excluded: dict[str, str] = {}
         self._broken: set[str] = set()
@@ -53,9 +58,10 @@ class Session:
         """Take what the client says of itself, and begin the background work."""
         self.documents.encoding = encoding
         client_name = params.client_info.name if params.client_info else ""
-        self.desk.settings = settings.defaults_for(client_name)
+        self._initial = self.desk.settings = settings.defaults_for(client_name)
         self.documents.set_folders([folder.uri for folder in params.workspace_folders or []] or _root(params))
         self.configure(params.initialization_options)
+        self._initial = self.desk.settings
         self._tasks = [
             asyncio.create_task(self.desk.link.keep()),
             asyncio.create_task(self.feedback.keep_posting(self.client)),
@@ -67,11 +73,20 @@ class Session:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.client.is_connected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self.feedback.post(self.client)
         await self.client.close()
 
     def configure(self, raw: Any) -> None:
-        """Take the client's options; tell the user once about each that cannot be taken."""
-        self.desk.settings, problems = settings.parse(raw, self.desk.settings)
+        """Take the client's options, all of them; tell the user once about each that cannot be taken.
+
+        An option that is not among them any more is as it was at the start: by the initialization options, which
+        some editors send apart from the rest, else by default. A client that sends none says nothing.
+        """
+        base = self._initial if isinstance(raw, Mapping) else self.desk.settings
+        self.desk.settings, problems = settings.parse(raw, base)
         self._rules = exclusion.Rules(
             globs=self.desk.settings.exclude,
             languages=self.desk.settings.disabled_languages,
