@@ -1,11 +1,11 @@
 """The small pure parts of the language server: settings, pace, cache, flights' agreement."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from midfill_daemon.contract import Shape
-from midfill_lsp import cache, known, pace, settings
+from midfill_daemon.contract import InlineModel, Shape
+from midfill_lsp import cache, known, pace, settings, status
 from midfill_lsp.cache import Answer, Cache
 from midfill_lsp.flights import agrees, typed_since
 from midfill_lsp.settings import Settings
@@ -208,6 +208,22 @@ def test_health(took: list[float | None], level: str) -> None:
     for at_s, each in enumerate(took):
         health.note(float(at_s), 30.0 if each is None else each, failed=each is None)
     assert health.level == level
+
+
+LOADED = InlineModel(ready=True, name="m")
+LOADING = InlineModel(ready=False, code="loading", reason="the model is still loading")
+
+
+@pytest.mark.parametrize("level", get_args(pace.Level))
+def test_each_level_of_health_has_its_words(level: str) -> None:
+    told = status.of_health(level, LOADED)
+    assert (told.state, told.model) == ("ready" if level == "normal" else "slow", "m")
+    assert bool(told.reason) is (level != "normal")
+    assert status.of_health(level, LOADING) == status.of_model(LOADING)
+
+
+def test_no_two_levels_have_the_same_words() -> None:
+    assert len(set(status.SLOW.values())) == len(status.SLOW)
 
 
 def test_a_model_that_is_asked_by_hand_only_is_tried_again_now_and_then() -> None:
