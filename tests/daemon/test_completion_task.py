@@ -157,6 +157,18 @@ async def test_a_prompt_for_a_model_without_fim_does_not_end_in_blanks() -> None
     assert (await completion.build(request, model(1000, fim.PREFIX_ONLY))).prompt == "def f():\n"
 
 
+@pytest.mark.parametrize("room_tokens", [1000, 40])
+@pytest.mark.parametrize("name", sorted(fim.FORMATS))
+async def test_a_warm_up_reads_what_the_next_request_begins_with(name: str, room_tokens: int) -> None:
+    request = replace(REQUEST, prefix="x = 1\n" * 20 + "total =", suffix="\nend(1)\n" * 20)
+    real = (await completion.build(request, model(room_tokens, name))).prompt
+    warm_up = (await completion.build(replace(request, max_tokens=0), model(room_tokens, name))).prompt
+    before_caret = real.partition("total =")[0]
+    assert before_caret.count("x = 1") == (20 if room_tokens > 100 else 8)
+    assert warm_up.startswith(before_caret + "total =")
+    assert ("end(1)" in warm_up) is (name in ("codestral", "mellum"))
+
+
 # --- the guard ------------------------------------------------------------------------------------
 
 

@@ -134,6 +134,9 @@ def _lead(request: CompletionRequest, model: Model) -> str:
 async def build(request: CompletionRequest, model: Model) -> Generation:
     """Render the prompt for `model`; it is never cut once it is rendered."""
     request = await _fit(request, model)
+    if request.max_tokens == 0 and fim.FORMATS[model.format].is_prefix_first:
+        # After the next key llama.cpp finds again only what stands before the caret, even with `n_cache_reuse`.
+        request = replace(request, suffix="")
     prefix = request.prefix.removesuffix(_lead(request, model))
     parts = fim.Parts(prefix, request.suffix, request.path, request.repository, request.snippets, request.language)
     generation = Generation(
