@@ -48,7 +48,7 @@ def limits_for(settings: Settings, *, local: bool) -> Limits:
     return Limits(settings.speculation, usual if chosen is None else chosen)
 
 
-def allowed(facts: Facts, limits: Limits) -> str:
+def refusal(facts: Facts, limits: Limits) -> str:
     """ "" when speculation is allowed, else the reason why it is not: the first rule that applies."""
     return next((reason for reason, applies in RULES.items() if applies(facts, limits)), "")
 
@@ -114,3 +114,32 @@ class Budget:
     def _add(self, tokens: int, now_s: float) -> None:
         self._taken.append((now_s, tokens))
         self._sum += tokens
+
+
+@dataclass(slots=True)
+class Stakes:
+    """How many guesses may be lost: every call that somebody waited for, and every guess that came true, earns a share.
+
+    So a model that is often right, and a user who goes along with it, are asked ahead of time nearly always; and however
+    wrong it is, the calls that nobody needed stay a fixed share of those that somebody did.
+    """
+
+    share: float
+    most: float = 3.0
+    """What can be saved up."""
+    left: float = 1.0
+
+    def earn(self) -> None:
+        """Somebody waits for a call."""
+        self.left = min(self.most, self.left + self.share)
+
+    def bet(self) -> bool:
+        """Stake one guess, if there is one left."""
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+    def won(self) -> None:
+        """A guess came true: it was a call that somebody would have waited for."""
+        self.left = min(self.most, self.left + 1 + self.share)

@@ -43,8 +43,8 @@ BUSY = {"load_per_core": BUSY_LOAD + 0.1}
         (replace(LOCAL, load_per_core=BUSY_LOAD), Limits(), ""),
     ],
 )
-def test_allowed(facts: Facts, limits: Limits, reason: str) -> None:
-    assert governor.allowed(facts, limits) == reason
+def test_refusal(facts: Facts, limits: Limits, reason: str) -> None:
+    assert governor.refusal(facts, limits) == reason
 
 
 @pytest.mark.parametrize(

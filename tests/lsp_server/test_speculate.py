@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midfill_lsp import typed
 from midfill_lsp.documents import split_lines
-from midfill_lsp.flights import typed_since
 from midfill_lsp.speculate import accepted, indent_unit, likely_places
 from midfill_workspace.snapshot import Snapshot
 from support.buffers import CARET, snapshot_of
@@ -56,7 +56,7 @@ def test_accepted_is_plain_insertion(before: str, after: str, text: str, end: st
     result = accepted(snapshot, inserted)
     assert result.lines == split_lines(before + inserted + after)
     assert "".join(result.lines[: result.line]) + result.before == before + inserted
-    assert typed_since(snapshot, result.lines) == inserted.replace("\r\n", "\n")
+    assert typed.since(typed.place_of(snapshot), result.lines) == inserted.replace("\r\n", "\n")
     assert (result.version, result.language) == (snapshot.version, snapshot.language)
 
 
