@@ -11,8 +11,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.replay.matrix import OUT
 from bench.replay.passages import REPOSITORY
+from bench.replay.runs import OUT
 
 CHARTS = REPOSITORY / "docs/charts"
 COLOURS: Mapping[str, str] = {
