@@ -55,7 +55,7 @@ REVISION = "scripted"
 class Effort:
     """How often each thing is measured, and up to which size."""
 
-    passes: int = 5
+    passes: int = 8
     hit_keys: int = 400
     bursts: int = 4
     entries: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
