@@ -24,9 +24,14 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.support.clients_check
 
+# Some 15 minutes on two cores; FULL=1 takes some two hours and fills in the documentation's tables and charts.
+# RESUME=1 takes up the replays of a run that was interrupted.
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench.smoke
-	$(BIN)/python -m bench.replay --matrix $(if $(FULL),full,reduced)
+	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.replay --matrix $(if $(FULL),full,reduced) $(if $(RESUME),--resume)
+	$(BIN)/python -m bench.charts $(if $(FULL),full growth,reduced growth --into bench/out/charts)
+	$(if $(FULL),$(BIN)/python -m bench.tables)
 
 eval: $(VENV)/.demo
 	@$(BIN)/midfill models pull --if-missing $(MODEL)

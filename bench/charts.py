@@ -1,18 +1,20 @@
-"""`python -m bench.charts`: draws the newest replay results of a matrix for the documentation, as PNG and SVG."""
+"""`python -m bench.charts`: draws the newest results of a replay matrix and of the growth bench, as PNG and SVG."""
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.replay.matrix import OUT
+from bench.growth import BARS
 from bench.replay.passages import REPOSITORY
+from bench.replay.runs import OUT
 
 CHARTS = REPOSITORY / "docs/charts"
 COLOURS: Mapping[str, str] = {
@@ -46,19 +48,51 @@ class Chart:
     ylabel: str
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One axis of the growth bench: some of its figures over its sizes."""
+
+    title: str
+    axis: str
+    figures: Mapping[str, str]
+    """What each is called in the chart."""
+    ylabel: str
+    yscale: Literal["linear", "log"] = "linear"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.charts", description=__doc__)
-    parser.add_argument("name", nargs="?", default="full", help="reduced, full, or another name in bench/out")
-    rows = json.loads((OUT / f"replay-{parser.parse_args().name}.json").read_text())["results"]
+    parser.add_argument("names", nargs="*", default=["full", "growth"], help="growth, reduced, full: what to draw")
+    parser.add_argument("--into", type=Path, default=CHARTS, help="a folder, usually that of the documentation")
+    arguments = parser.parse_args()
     # Text stays text in an SVG, and the same figures give the same file.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "midfill", "font.size": 9})
-    CHARTS.mkdir(parents=True, exist_ok=True)
+    arguments.into.mkdir(parents=True, exist_ok=True)
+    for name in arguments.names:
+        for chart, figure in _growth() if name == "growth" else _replay(name):
+            for path in _save(figure, arguments.into / chart):
+                print(path)
+
+
+def _save(figure: Figure, path: Path) -> Iterator[Path]:
+    for suffix in (".png", ".svg"):
+        metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+        figure.savefig(path.with_suffix(suffix), dpi=150, metadata=metadata)
+        yield path.with_suffix(suffix)
+
+
+# --- replays --------------------------------------------------------------------------------------
+
+
+def _replay(name: str) -> Iterator[tuple[str, Figure]]:
+    rows = json.loads((OUT / f"replay-{name}.json").read_text())["results"]
     for profile in dict.fromkeys(row["profile"] for row in rows):
         for chart in TABLE:
-            _draw(chart, profile, [row for row in rows if row["profile"] == profile])
+            figure = _draw(chart, profile, [row for row in rows if row["profile"] == profile])
+            yield f"replay-{profile}-{chart.name}", figure
 
 
-def _draw(chart: Chart, profile: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _draw(chart: Chart, profile: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
     """One panel for each way of accepting, in means over the client's waits."""
     accepts = sorted({row["accept"] for row in rows})
     figure = Figure(figsize=(4.2 * len(accepts) + 1, 3.2), layout="constrained")
@@ -70,10 +104,7 @@ def _draw(chart: Chart, profile: str, rows: Sequence[Mapping[str, Any]]) -> None
     panels[0].set_ylabel(chart.ylabel)
     panels[-1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.suptitle(f"{chart.title} ({profile})")
-    for suffix in ("png", "svg"):
-        path = CHARTS / f"replay-{profile}-{chart.name}.{suffix}"
-        figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else {"Software": None})
-        print(path.relative_to(REPOSITORY))
+    return figure
 
 
 def _means(rows: Sequence[Servers]) -> Servers:
@@ -134,6 +165,74 @@ TABLE: tuple[Chart, ...] = (
     Chart("shown", "On screen within 150 ms of a key", _shown, "share of typed keys"),
     Chart("cost", "What the model had to do", _costs, "per 100 characters"),
     Chart("sources", "Where shown answers came from", _sources, "share of answers"),
+)
+
+
+# --- growth ---------------------------------------------------------------------------------------
+
+
+def _growth() -> Iterator[tuple[str, Figure]]:
+    measured = json.loads((OUT / "growth.json").read_text())["axes"]
+    panels = [panel for panel in PANELS if panel.axis in measured]
+    rows = -(-len(panels) // PANELS_IN_A_ROW)
+    figure = Figure(figsize=(3.6 * PANELS_IN_A_ROW, 2.9 * rows), layout="constrained")
+    places = figure.subplots(rows, PANELS_IN_A_ROW, squeeze=False).flat
+    for axes in places[len(panels) :]:
+        axes.set_axis_off()
+    for axes, panel in zip(places, panels, strict=False):
+        _panel(axes, panel, {int(size): figures for size, figures in measured[panel.axis].items()})
+    yield "growth", figure
+
+
+def _panel(axes: Axes, panel: Panel, measured: Mapping[int, Mapping[str, float]]) -> None:
+    for (name, label), colour in zip(panel.figures.items(), COLOURS.values(), strict=False):
+        values = {size: figures[name] for size, figures in measured.items()}
+        axes.plot(list(values), list(values.values()), marker="o", markersize=4, color=colour, label=label)
+        bars = {
+            bar.size: bar.most * values.get(bar.against, 1.0)
+            for bar in BARS
+            if (bar.axis, bar.figure) == (panel.axis, name)
+        }
+        axes.scatter([*bars], [*bars.values()], marker="_", s=300, color=colour)
+    axes.scatter([], [], marker="_", s=300, color="#333333", label="bar")
+    axes.set_xscale("log")
+    axes.set_xticks(list(measured), [_short(size) for size in measured])
+    axes.minorticks_off()
+    axes.set_yscale(panel.yscale)
+    if panel.yscale == "linear":
+        axes.set_ylim(bottom=0)
+    axes.set_title(panel.title, fontsize=9)
+    axes.set_ylabel(panel.ylabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _short(size: int) -> str:
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if size >= unit:
+            return f"{size / unit:g}{name}"
+    return str(size)
+
+
+PANELS_IN_A_ROW = 3
+PANELS: tuple[Panel, ...] = (
+    Panel(
+        "lines of the file",
+        "file_lines",
+        {"cpu_ms_per_key": "midfill", "floor_cpu_ms_per_key": "constant pygls server"},
+        "CPU ms per key",
+        "log",
+    ),
+    Panel("open files", "open_files", {"hit_ms_p50": "cache hit, p50 ms", "cpu_ms_per_key": "CPU ms per key"}, "ms"),
+    Panel("files being opened", "opening_files", {"key_ms_p50": "p50", "key_ms_p99": "p99"}, "ms to the answer"),
+    Panel("editors on one daemon", "editors", {"ms_p50": "p50", "ms_p99": "p99"}, "ms of a completion"),
+    Panel("editors on one daemon", "editors", {"cpu_share": "daemon"}, "share of a core"),
+    Panel(
+        "entries of the cache",
+        "cache_entries",
+        {"look_up_us": "look-up", "missing_us": "look-up of nothing", "store_us": "store"},
+        "µs",
+    ),
 )
 
 if __name__ == "__main__":

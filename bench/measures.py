@@ -120,7 +120,7 @@ async def _typing_cpu_ms(
     typists = [(each.pid, Typist(each, f"typing_{lines}.py", lines)) for each in (our_client, floor_client)]
     rows: list[tuple[float, float]] = []
     for number in range(passes + 1):
-        ours, floor = [await _line_cpu_ms(pid, typist, number) for pid, typist in typists]
+        ours, floor = [await line_cpu_ms(pid, typist, number) for pid, typist in typists]
         rows.append((ours, floor))
     for _, typist in typists:
         typist.close()
@@ -128,7 +128,7 @@ async def _typing_cpu_ms(
     return rows[1:]
 
 
-async def _line_cpu_ms(pid: int, typist: Typist, number: int) -> float:
+async def line_cpu_ms(pid: int, typist: Typist, number: int) -> float:
     before_s = cpu_s(pid)
     typist.start_line(number)
     await typist.ask()
@@ -145,7 +145,7 @@ async def misses(environment: Mapping[str, str], effort: Effort) -> Figures:
     took_ms, floor_ms = ([row[place] for row in rows[1:]] for place in (0, 1))
     return {
         "miss_overhead_ms_p50": median(took_ms),
-        "miss_overhead_ms_p99": _p99(took_ms),
+        "miss_overhead_ms_p99": p99(took_ms),
         "miss_floor_ms_p50": median(floor_ms),
         "miss_overhead_ratio": median(took_ms) / median(floor_ms),
     }
@@ -178,24 +178,24 @@ async def daemon_load(client: Client, environment: Mapping[str, str], effort: Ef
     try:
         for each in clients:
             await each.connect()
-        await _traffic(clients, 1, COMPLETIONS_PER_S, 1.0)
-        alone_ms = await _traffic(clients[:1], 1, COMPLETIONS_PER_S / 10, effort.load_s / 2)
+        await traffic(clients, 1, COMPLETIONS_PER_S, 1.0)
+        alone_ms = await traffic(clients[:1], 1, COMPLETIONS_PER_S / 10, effort.load_s / 2)
         started_s, before_s = perf_counter(), cpu_s(pid)
-        many_ms = await _traffic(clients, EDITORS, COMPLETIONS_PER_S, effort.load_s)
+        many_ms = await traffic(clients, EDITORS, COMPLETIONS_PER_S, effort.load_s)
         share = (cpu_s(pid) - before_s) / (perf_counter() - started_s)
-        alone_ms += await _traffic(clients[:1], 1, COMPLETIONS_PER_S / 10, effort.load_s / 2)
+        alone_ms += await traffic(clients[:1], 1, COMPLETIONS_PER_S / 10, effort.load_s / 2)
     finally:
         for each in clients:
             await each.close()
     return {
         "daemon_cpu_share_60_per_s": share,
-        "daemon_ms_p99_alone": _p99(alone_ms),
-        "daemon_ms_p99_60_per_s": _p99(many_ms),
-        "daemon_p99_ratio": _p99(many_ms) / _p99(alone_ms),
+        "daemon_ms_p99_alone": p99(alone_ms),
+        "daemon_ms_p99_60_per_s": p99(many_ms),
+        "daemon_p99_ratio": p99(many_ms) / p99(alone_ms),
     }
 
 
-async def _traffic(clients: list[Client], editors: int, per_s: float, lasts_s: float) -> list[float]:
+async def traffic(clients: list[Client], editors: int, per_s: float, lasts_s: float) -> list[float]:
     """Completions of random editors at random times, as many people typing make them; milliseconds of each."""
     chance = random.Random(1)
     due_s = perf_counter()
@@ -208,11 +208,11 @@ async def _traffic(clients: list[Client], editors: int, per_s: float, lasts_s: f
                 break
             await asyncio.sleep(max(0.0, due_s - perf_counter()))
             editor = chance.randrange(editors)
-            tasks.append(group.create_task(_completion_ms(clients[editor % len(clients)], f"editor-{editor}", number)))
+            tasks.append(group.create_task(completion_ms(clients[editor % len(clients)], f"editor-{editor}", number)))
     return [task.result() for task in tasks]
 
 
-async def _completion_ms(client: Client, editor: str, number: int) -> float:
+async def completion_ms(client: Client, editor: str, number: int) -> float:
     request = CompletionRequest("bench.py", "python", f"{PREFIX}total_{number} = ", "\n", editor=editor)
     started_s = perf_counter()
     async for _ in client.run("completion", asdict(request)):
@@ -223,5 +223,5 @@ async def _completion_ms(client: Client, editor: str, number: int) -> float:
 PREFIX = "".join(f"value_{number} = compute(value_{number - 1}, {number})\n" for number in range(1, 60))
 
 
-def _p99(values: list[float]) -> float:
+def p99(values: list[float]) -> float:
     return quantiles(values, n=100)[-1]

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from bench import measures
 from bench.measures import QUICK, Effort
+from bench.replay.runs import OUT
 from bench.servers import daemon
+
+RESULTS = OUT / "smoke.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ def main() -> None:
     arguments = parser.parse_args()
     figures = asyncio.run(measure(QUICK if arguments.quick else Effort()))
     holds = {row: figures[bar.figure] <= bar.most for row, bar in BARS.items()}
-    print(json.dumps({**figures, "holds": holds}) if arguments.json else _table(figures))
+    result = json.dumps({**figures, "holds": holds})
+    OUT.mkdir(exist_ok=True)
+    RESULTS.write_text(result)
+    print(result if arguments.json else _table(figures))
 
 
 async def measure(effort: Effort) -> dict[str, float]:

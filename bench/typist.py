@@ -1,6 +1,7 @@
 """An editor in the middle of one long file: sends what editors send for each key, and times the answers."""
 
 import time
+from typing import Any
 
 from midfill_cli.stdio_client import StdioClient
 
@@ -10,8 +11,8 @@ BODY_LINE = 3
 """Where, in each of the file's functions, a statement may follow the one above."""
 
 
-def source(lines: int) -> str:
-    """A Python file of so many lines, made of small functions."""
+def source(lines: int, first: int = 0) -> str:
+    """A Python file of so many lines, made of small functions that are numbered from `first` on."""
     block = (
         "def function_{0}(first_value: int, second_value: int) -> int:\n"
         '    """Answers a number that depends on both of its arguments."""\n'
@@ -21,8 +22,13 @@ def source(lines: int) -> str:
         "    return product_{0}\n"
         "\n\n"
     )
-    text = "".join(block.format(number) for number in range(lines // BLOCK_LINES + 1))
+    text = "".join(block.format(first + number) for number in range(lines // BLOCK_LINES + 1))
     return "".join(text.splitlines(keepends=True)[:lines])
+
+
+def opening(name: str, text: str, language: str = "python") -> dict[str, Any]:
+    """What an editor sends when it opens a file."""
+    return {"textDocument": {"uri": f"file:///bench/{name}", "languageId": language, "version": 0, "text": text}}
 
 
 class Typist:
@@ -30,13 +36,13 @@ class Typist:
 
     def __init__(self, client: StdioClient, name: str, lines: int, language: str = "python") -> None:
         self._client = client
-        self._uri = f"file:///bench/{name}"
         self._line = lines // 2 // BLOCK_LINES * BLOCK_LINES + BODY_LINE
         self._column = self._version = 0
         above = source(lines).splitlines(keepends=True)
         above.insert(self._line, "\n")
-        item = {"uri": self._uri, "languageId": language, "version": 0, "text": "".join(above)}
-        client.notify("textDocument/didOpen", {"textDocument": item})
+        opened = opening(name, "".join(above), language)
+        self._uri = opened["textDocument"]["uri"]
+        client.notify("textDocument/didOpen", opened)
 
     def start_line(self, number: int) -> None:
         """Replace the line by the start of an assignment to a name that no line before had: the cache has no answer."""

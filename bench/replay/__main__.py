@@ -3,19 +3,25 @@
 import argparse
 import asyncio
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 from bench.replay import matrix, report
-from bench.replay.matrix import MATRICES, Matrix, Setting
+from bench.replay.matrix import MATRICES, Matrix
 from bench.replay.plan import PROFILES
+from bench.replay.runs import Setting
 from bench.replay.servers import SERVERS
 
 
 def main() -> None:
     arguments = _arguments()
     chosen = _narrowed(MATRICES[arguments.matrix] if arguments.matrix else _single(arguments), arguments)
-    results = asyncio.run(matrix.run(chosen, arguments.jobs or chosen.jobs, tuple(arguments.files)))
+    # Ended like by Ctrl-C, so that no process is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    results = asyncio.run(
+        matrix.run(chosen, arguments.jobs or chosen.jobs, tuple(arguments.files), resume=arguments.resume)
+    )
     if arguments.matrix:
         report.write(results, arguments.matrix)
     if arguments.json:
@@ -38,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--chars", type=int, default=1000, help="length of the passage that is typed")
     parser.add_argument("--files", type=Path, nargs="+", default=[], help="files to type in instead of the usual ones")
     parser.add_argument("--jobs", type=int, default=0, help="runs side by side; they mostly wait")
+    parser.add_argument("--resume", action="store_true", help="do not repeat what this code has done before")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser.parse_args()
 

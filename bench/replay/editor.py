@@ -18,6 +18,9 @@ PROMPT_S = 0.15
 CROSSED_S = 0.025
 """An answer that comes this soon after a key may have been on its way already."""
 
+KEPT_CHARS = 2_000
+"""Of the text before an answer: more than a call's text may be long."""
+
 
 @dataclass(slots=True)
 class Event:
@@ -44,7 +47,7 @@ class Answer:
     asked_s: float
     came_s: float
     before: str
-    """The document up to the caret of the request."""
+    """The end of the document up to the caret of the request."""
     text: str
     current: bool
     stale: bool
@@ -137,6 +140,8 @@ class Editor:
             came_s = self.clock()
             answer = Answer(asked_s, came_s, before, found.text, current, stale=False, after_s=came_s - self._changed_s)
             answer.stale = not current and self._disagrees(answer)
+            # Of a long file the whole text before every answer would fill the memory.
+            answer.before = before[-KEPT_CHARS:]
             self.answers.append(answer)
         if current and isinstance(found, Found):
             self._show(found.text)

@@ -13,6 +13,7 @@ from bench.replay.session import Record
 
 USEFUL_CHARS = 8
 PAUSE_S = 0.4
+SOURCES = ("hit", "typed_through", "speculation", "flight", "model", "other")
 KNOWN_BEFORE = ("hit", "typed_through", "speculation", "other")
 """Sources of answers that were there when they were asked for; `other` is text that no call of the model explains."""
 
@@ -30,7 +31,7 @@ def figures(records: Sequence[Record]) -> Figures:
         "lat_ms_p50": _percentile(everything_ms, 50),
         "lat_ms_p90": _percentile(everything_ms, 90),
         "known_ms_p50": _percentile(known_ms, 50),
-        "by_source": {source: _source(each, len(everything_ms)) for source, each in sorted(waits_ms.items())},
+        "by_source": {source: _source(waits_ms.get(source, ()), len(everything_ms)) for source in SOURCES},
         "stale": len(stale),
         "stale_after_ms": [round(1000 * answer.after_s, 1) for answer in stale],
         "failures": sum(record.failures for record in records),
@@ -40,7 +41,7 @@ def figures(records: Sequence[Record]) -> Figures:
 
 
 def _source(waits_ms: Sequence[float], among: int) -> Mapping[str, float | None]:
-    share = round(len(waits_ms) / among, 4)
+    share = round(len(waits_ms) / among, 4) if among else 0.0
     return {"share": share, "p50": _percentile(waits_ms, 50), "p90": _percentile(waits_ms, 90)}
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from bench.replay.passages import Passage
 
@@ -50,5 +51,8 @@ def written(plan: Plan) -> str:
 
 
 def read(content: str) -> Plan:
-    raw = json.loads(content)
+    return of(json.loads(content))
+
+
+def of(raw: Mapping[str, Any]) -> Plan:
     return Plan(Passage(**raw["passage"]), raw["seed"], Profile(**raw["profile"]))

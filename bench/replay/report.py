@@ -8,7 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from bench.replay.figures import Figures
-from bench.replay.matrix import OUT, Results, Setting
+from bench.replay.matrix import Results
+from bench.replay.runs import OUT, Setting
 
 COLUMNS: Mapping[str, str] = {
     "visible_150": "vis150",

@@ -28,7 +28,7 @@ END_LIMIT_S = 5.0
 
 
 class NotReady(Exception):
-    """The server gave no suggestion at all before the typing."""
+    """The model did not start, or the server gave no suggestion at all before the typing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,13 @@ async def _model(plan_: Plan, folder: Path) -> AsyncGenerator[str, None]:
     )
     assert process.stdout is not None
     try:
-        yield f"http://127.0.0.1:{int(await process.stdout.readline())}"
+        port = await process.stdout.readline()
+        if not port:
+            raise NotReady("the process of the model has ended")
+        yield f"http://127.0.0.1:{int(port)}"
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 

@@ -50,6 +50,10 @@ def _fetch() -> None:
         raise Unavailable("npm is not installed")
     _folder().mkdir(parents=True, exist_ok=True)
     install = (npm, "install", "--prefix", str(_folder()), "--no-audit", "--no-fund", "--ignore-scripts")
-    done = subprocess.run((*install, f"tabby-agent@{VERSION}"), capture_output=True, text=True, timeout=FETCH_LIMIT_S)
+    package = f"tabby-agent@{VERSION}"
+    try:
+        done = subprocess.run((*install, package), capture_output=True, text=True, timeout=FETCH_LIMIT_S)
+    except subprocess.TimeoutExpired as exc:
+        raise Unavailable(f"npm did not install tabby-agent {VERSION} within {FETCH_LIMIT_S} s") from exc
     if done.returncode:
         raise Unavailable(f"npm could not install tabby-agent {VERSION}: {done.stderr.strip()[-200:]}")
