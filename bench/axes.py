@@ -20,9 +20,8 @@ from bench.typist import Typist, opening, source
 from midfill_cli.editor import SERVER
 from midfill_cli.stdio_client import StdioClient
 from midfill_daemon.client import Client
-from midfill_lsp import cache
-from midfill_lsp.cache import Answer, Cache
-from midfill_workspace import window
+from midfill_lsp.answer import Answer
+from midfill_lsp.cache import Cache
 from midfill_workspace.snapshot import Snapshot
 
 Axis = Mapping[int, Figures]
@@ -46,7 +45,6 @@ CACHE_BYTES = 4 * 1024**3
 BATCH, LOOK_UP_BATCHES = 200, 300
 STORE_BATCH, STORE_BATCHES = 20, 25
 """Few, so that storing does not change the smallest size much."""
-WINDOW_CHARS = 8_000
 FILES = 1_000
 REVISION = "scripted"
 
@@ -230,12 +228,10 @@ def cache_calls(limit_bytes: int) -> tuple[Callable[[Snapshot], object], Callabl
     answers = Cache(limit_bytes)
 
     def look_up(snapshot: Snapshot) -> object:
-        view = window.cut(snapshot, WINDOW_CHARS)
-        return answers.get(cache.key(REVISION, snapshot.path, view), 0.0)
+        return answers.look_up(REVISION, snapshot, 0.0)
 
     def store(snapshot: Snapshot, text: str) -> None:
-        view = window.cut(snapshot, WINDOW_CHARS)
-        answers.store(cache.key(REVISION, snapshot.path, view), snapshot.path, Answer(text, view, 0.0))
+        answers.store(REVISION, snapshot, Answer(text), 0.0)
 
     return look_up, store
 

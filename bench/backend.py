@@ -55,7 +55,7 @@ class Backend:
     def _open(self, prefix: str, limit_tokens: int, stops: list[str]) -> tuple[Call, list[str]]:
         call = Call(time.monotonic(), prefix[-oracle.TAIL_CHARS :])
         self._calls.append(call)
-        text = oracle.answer(prefix, self._plan.passage, self._plan.seed)
+        text = oracle.MODELS[self._plan.profile.model](prefix, self._plan.passage, self._plan.seed)
         return call, oracle.cut(text, limit_tokens, stops)
 
     def _answer(self, call: Call, tokens: list[str], render: "Renderer") -> Response:

@@ -73,9 +73,8 @@ def is_useful(shown: str, expected: str) -> bool:
 
 def _possible(record: Record) -> float:
     """What would be useful of a model without any latency: the rest it gets wrong, or has nothing to say."""
-    passage, seed = record.plan.passage, record.plan.seed
-    keys = _keys(record)
-    return _share(is_useful(oracle.answer(key.tail, passage, seed), key.expected) for key in keys)
+    model, passage, seed = oracle.MODELS[record.plan.profile.model], record.plan.passage, record.plan.seed
+    return _share(is_useful(model(key.tail, passage, seed), key.expected) for key in _keys(record))
 
 
 def _visible_in_pauses(record: Record) -> float:

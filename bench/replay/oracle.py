@@ -1,13 +1,20 @@
-"""A model that knows the file: it writes what follows, right or wrong by the line, and runs on as models do."""
+"""Models that know the file: they write what follows, right seven times of ten, and run on as models do."""
 
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from bench.replay.chance import chance, share
 from bench.replay.passages import Passage
 
 WRONG_OF_TEN = 3
-"""Of each ten lines with content, so many are wrong, and stay wrong however much of them has been typed."""
+"""Of ten answers, or of each ten lines with content."""
+
+ANSWER_LINES, ANSWER_CHARS = 4, 160
+"""An answer has at most so many lines, and is cut in the middle of one when that is too much text, as by a limit of tokens."""
+
+RIGHT_CHARS = 6
+"""A wrong answer may begin with so many characters of the right one."""
 
 BLOCK_LINES = 5
 TAIL_CHARS = 240
@@ -33,12 +40,32 @@ def cut(text: str, limit_tokens: int, stops: list[str]) -> list[str]:
     return pieces(text[: min(ends, default=len(text))])[: max(0, limit_tokens)]
 
 
-def answer(prefix: str, passage: Passage, seed: int) -> str:
-    """The rest of the line and a small block, the true ones up to the first line that is wrong."""
+def fickle(prefix: str, passage: Passage, seed: int) -> str:
+    """The rest of the line and a few more, right or wrong by the place: with more of a line typed, it may know better."""
     at = place(prefix, passage)
     if at is None:
-        typed = prefix.rpartition("\n")[2]
-        return _other_line(passage, (seed, prefix[-TAIL_CHARS:]), typed, truth="")
+        return _astray(prefix, passage, seed)
+    random = chance(seed, "answer", at)
+    end = at
+    for _ in range(random.randint(1, ANSWER_LINES)):
+        line_break = passage.text.find("\n", end + 1, passage.end)
+        end = passage.end if line_break < 0 else line_break
+    right = passage.text[at : min(end, at + ANSWER_CHARS)]
+    if random.random() >= WRONG_OF_TEN / 10:
+        return right.rstrip()
+    begun = right[: random.randint(0, RIGHT_CHARS)]
+    typed = prefix.rpartition("\n")[2] + begun
+    return begun + _other_line(passage, (seed, "wrong", at), typed, right[len(begun) :])
+
+
+def stubborn(prefix: str, passage: Passage, seed: int) -> str:
+    """The rest of the line and a small block, the true ones up to the first line that is wrong.
+
+    Three lines of ten are wrong, and stay wrong however much of them has been typed.
+    """
+    at = place(prefix, passage)
+    if at is None:
+        return _astray(prefix, passage, seed)
     written, indentation, lines = "", -1, 0
     while at < passage.end and lines < _block_lines(passage, seed, at, lines):
         start, stop = _line_around(passage, at)
@@ -57,6 +84,15 @@ def answer(prefix: str, passage: Passage, seed: int) -> str:
         written += rest + "\n"
         at = stop + 1
     return written.rstrip()
+
+
+MODELS: Mapping[str, Callable[[str, Passage, int], str]] = {"fickle": fickle, "stubborn": stubborn}
+"""From the text before the caret, the passage and the seed to what the model writes."""
+
+
+def _astray(prefix: str, passage: Passage, seed: int) -> str:
+    """What it writes where the text is not the file's."""
+    return _other_line(passage, (seed, prefix[-TAIL_CHARS:]), prefix.rpartition("\n")[2], truth="")
 
 
 @cache

@@ -10,16 +10,19 @@ from bench.replay.passages import Passage
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How long a model takes. With `token_s` 0 the whole answer comes at once."""
+    """How a model does. With `token_s` 0 the whole answer comes at once."""
 
     first_s: float
     token_s: float
     jitter: float = 0.0
     errors: float = 0.0
+    model: str = "fickle"
+    """A row of `oracle.MODELS`: what it says."""
 
 
 PROFILES: Mapping[str, Profile] = {
     "flat800": Profile(0.8, 0.0),
+    "stubborn800": Profile(0.8, 0.0, model="stubborn"),
     "fast": Profile(0.06, 0.01),
     "jitter": Profile(0.25, 0.02, jitter=0.3, errors=0.02),
 }

@@ -26,7 +26,7 @@ from midfill_workspace.grammars import parser
 from midfill_workspace.snapshot import Snapshot
 
 SLOW_READER_TOKENS_S = 1000.0
-NEXT_SHARE, ELSEWHERE_SHARE = 0.4, 0.03
+NEXT_SHARE, ELSEWHERE_SHARE = 0.5, 0.03
 """Guesses that may be lost for each call that was needed: at what follows a suggestion, and at other places."""
 
 

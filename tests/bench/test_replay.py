@@ -24,16 +24,25 @@ def test_a_passage_is_whole_lines_of_its_file(seed: int, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_model_is_right_up_to_the_first_wrong_line(seed: int) -> None:
+def test_the_stubborn_model_is_right_up_to_the_first_wrong_line(seed: int) -> None:
     wrong = oracle.wrong_lines(PASSAGE, seed)
     for at in range(PASSAGE.start, PASSAGE.end):
-        said = oracle.answer(CODE[:at], PASSAGE, seed)
+        said = oracle.stubborn(CODE[:at], PASSAGE, seed)
         line = CODE.rfind("\n", 0, at) + 1
         rest = CODE[at : CODE.index("\n", at)]
         if rest.strip() and line in wrong:
             assert not said or not CODE[at:].startswith(said)
         elif rest.strip():
             assert said.startswith(rest)
+
+
+def test_the_fickle_model_is_right_seven_times_of_ten() -> None:
+    places = range(PASSAGE.start, PASSAGE.end)
+    said = {at: oracle.fickle(CODE[:at], PASSAGE, 1) for at in places}
+    right = [at for at in places if CODE[at : PASSAGE.end].startswith(said[at])]
+    assert len(right) / len(places) == pytest.approx(0.7, abs=0.05)
+    assert all(CODE[at:].startswith(said[at][:1]) for at in right)
+    assert max(map(len, said.values())) <= oracle.ANSWER_CHARS + oracle.RIGHT_CHARS
 
 
 def test_three_lines_of_ten_are_wrong() -> None:
@@ -67,12 +76,13 @@ def test_the_typist_ends_with_the_file(seed: int, accept: float) -> None:
     kinds = set()
     while not typist.done:
         assert typist.gap_s() > 0
-        action = typist.act(oracle.answer(written, PASSAGE, seed))
+        action = typist.act(oracle.fickle(written, PASSAGE, seed))
         written = written[: len(written) - action.erased] + action.text
         kinds.add(action.kind)
         assert (written == CODE[: typist.at]) == action.true
     assert written == CODE[: PASSAGE.end]
-    assert kinds == {"type", "erase"} | ({"accept"} if accept else set())
+    assert "type" in kinds
+    assert ("accept" in kinds) is (accept > 0)
 
 
 @pytest.mark.parametrize(
