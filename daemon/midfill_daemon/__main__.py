@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from midfill_daemon import logs
 from midfill_daemon.bucket import Buckets
@@ -14,6 +15,7 @@ from midfill_daemon.config import Config, load
 from midfill_daemon.errors import MidfillError
 from midfill_daemon.gateway import Gateway, build_providers
 from midfill_daemon.lifecycle import listen, only_one, serve, tell
+from midfill_daemon.metrics import Metrics
 from midfill_daemon.paths import Paths, locate
 from midfill_daemon.pipeline import Services
 from midfill_daemon.providers.table import factories
@@ -55,15 +57,22 @@ def _run(environment: Mapping[str, str], report: int | None) -> None:
 
 async def _serve(config: Config, paths: Paths, environment: Mapping[str, str], report: int | None) -> None:
     records = Writer(paths.database, config.records)
+    metrics = Metrics()
+
+    def write_row(row: Mapping[str, Any]) -> None:
+        metrics.count_call(row)
+        records.append("requests", row)
+
     providers = build_providers(config.tiers, factories(paths, environment))
     daemon = Daemon(
         services=Services(
-            Gateway(config.tiers, providers, partial(records.append, "requests"), config.limits.queue),
+            Gateway(config.tiers, providers, write_row, config.limits.queue),
             Buckets(config.limits.completions_per_s, config.limits.completions_burst),
         ),
         tasks=TASKS,
         write_feedback=partial(records.append, "feedback"),
         stop=asyncio.Event(),
+        metrics=metrics,
         environment=config.environment_digest,
     )
     for warning in config.warnings:

@@ -70,6 +70,11 @@ class Client:
         """A client of the daemon that this environment names. Raises ConfigError for a bad MIDFILL_HOME."""
         return cls(locate(environment), environment)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the next call goes to a daemon that is known, and starts none."""
+        return self._http is not None
+
     async def connect(self) -> Health:
         """Shake hands, after starting or replacing the daemon where that is needed. Callers share one attempt."""
         if self._connecting is None or self._connecting.done():

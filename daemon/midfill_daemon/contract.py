@@ -39,6 +39,7 @@ class CompletionRequest:
     suffix: str
     shape: Shape = "block"
     max_tokens: int = 64
+    """0 is a warm-up: the model reads the prompt into its KV cache and writes nothing."""
     repository: str = ""
     snippets: tuple[Snippet, ...] = ()
     priority: Priority = "interactive"
@@ -67,11 +68,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Progress in words; `code` is stable, `message` is for people."""
+    """Progress in words; `code` is stable, `message` is for people, `data` for programs."""
 
     type: ClassVar[str] = "status"
     code: str
     message: str = ""
+    data: Raw = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class InlineModel:
     chars_per_token: float = 3.0
     prefill_tokens_s: float = 1000.0
     local: bool = True
+    reads_ahead: bool = False
+    """Whether a warm-up is of use; where it is not, the daemon answers it without asking the model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ MidfillError
 ├── NotFound              not_found             no such task, run or call
 ├── Draining              draining              the daemon is about to exit; ask its successor
 ├── Busy                  busy                  the queue for this model is full
+├── Preempted             preempted             a speculative call gave way to one that somebody waits for
 ├── ModelMissing          model_missing         no model is configured or pulled for this tier
 ├── ProviderError         provider              the model service failed
 │   ├── ProviderDown      provider_down         it cannot be reached
@@ -55,6 +56,10 @@ class Draining(MidfillError):
 
 class Busy(MidfillError):
     code = "busy"
+
+
+class Preempted(MidfillError):
+    code = "preempted"
 
 
 class ModelMissing(MidfillError):

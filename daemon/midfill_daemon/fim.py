@@ -37,6 +37,11 @@ class FimFormat:
     """(end of the prefix, start of the answer): the start is an artefact of the model there, and is dropped."""
 
     @property
+    def is_prefix_first(self) -> bool:
+        """Whether what follows the caret stands behind what precedes it, and so moves with every key."""
+        return self.file_form.find("{prefix}") < self.file_form.find("{suffix}")
+
+    @property
     def control(self) -> frozenset[str]:
         """Every string with a meaning of its own, which text of the user must therefore not contain."""
         return frozenset((*self.proof, *self.stops, *self.reserved))

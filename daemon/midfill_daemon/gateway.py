@@ -13,11 +13,11 @@ import xxhash
 from midfill_daemon import fim
 from midfill_daemon.backoff import Backoff
 from midfill_daemon.contract import Priority
-from midfill_daemon.errors import ConfigError, Internal, MidfillError, ModelMissing, ProviderError, Truncated
+from midfill_daemon.errors import ConfigError, Internal, MidfillError, ModelMissing, Preempted, ProviderError, Truncated
 from midfill_daemon.identity import Caller
 from midfill_daemon.models import Tier, TierName, Tiers
 from midfill_daemon.providers import Generation, ModelInfo, Piece, Provider, Usage
-from midfill_daemon.slots import Slots
+from midfill_daemon.slots import Slots, Turn
 
 log = logging.getLogger(__name__)
 
@@ -221,6 +221,9 @@ class Gateway:
                     log.warning("gateway.fall_back", extra={"tier": name, "code": exc.code})
                     meter.fallback_from = name
             meter.outcome = "ok"
+        except Preempted as exc:
+            meter.error_code = exc.code  # Closed, as by its caller: the model did not fail.
+            raise
         except Exception as exc:
             meter.outcome, meter.error_code = "error", exc.code if isinstance(exc, MidfillError) else Internal.code
             raise
@@ -245,9 +248,9 @@ class Gateway:
         assert line is not None
         assert line.slots is not None
         generation = await call.build(model)
-        async with line.slots.take(call.editor, call.priority) as slot:
+        async with line.slots.take(call.editor, call.priority) as turn:
             try:
-                async with aclosing(model.provider.stream(replace(generation, slot=slot))) as pieces:
+                async with aclosing(_values(model.provider, replace(generation, slot=turn.slot), turn)) as pieces:
                     async for piece in pieces:
                         meter.saw(piece, self._clock)
                         yield piece
@@ -256,7 +259,7 @@ class Gateway:
                 line.failed(self._clock(), exc)
                 log.warning("provider.failed", extra={"tier": name, "code": exc.code})
                 raise
-            except (GeneratorExit, asyncio.CancelledError):
+            except (GeneratorExit, asyncio.CancelledError, Preempted):
                 # Most completions are closed before their end; a model that had begun to answer is well.
                 if meter.first_s is not None:
                     line.succeeded()
@@ -273,6 +276,19 @@ class Gateway:
     async def close(self) -> None:
         for line in self._lines.values():
             await line.provider.close()
+
+
+def _values(provider: Provider, generation: Generation, turn: Turn) -> AsyncGenerator[Piece | Usage, None]:
+    values = provider.stream(generation)
+    return _until_preempted(values, turn) if turn.priority == "speculative" else values
+
+
+async def _until_preempted(
+    values: AsyncGenerator[Piece | Usage, None], turn: Turn
+) -> AsyncGenerator[Piece | Usage, None]:
+    async with aclosing(values):
+        while (value := await turn.wait_for(anext(values, None))) is not None:
+            yield value
 
 
 def _broken_off(failure: ProviderError) -> Truncated:

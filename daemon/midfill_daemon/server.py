@@ -125,6 +125,7 @@ def _ready(model: Model) -> InlineModel:
         chars_per_token=model.info.chars_per_token,
         prefill_tokens_s=model.info.prefill_tokens_s,
         local=model.info.local,
+        reads_ahead=model.info.reads_ahead,
     )
 
 

@@ -4,21 +4,37 @@ import argparse
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from midfill_cli.verb import Context, Verb
 from midfill_daemon.paths import locate
 from midfill_daemon.records import feedback, requests
 from midfill_daemon.records.requests import Request, Summary
+from midfill_lsp.explain import explain
+from midfill_lsp.trace import OVERTAKEN, recorded
+
+SEARCHED = 200
+"""How far back to look for a request that was not overtaken by the next key."""
 
 
 def _log_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--last", type=int, default=20, metavar="N", help="how many requests (default: 20)")
+    parser.add_argument(
+        "--last",
+        type=int,
+        nargs="?",
+        default=20,
+        const=None,
+        metavar="N",
+        help="how many requests (default: 20); without a number: the last one, explained in words",
+    )
     parser.add_argument("--traces", action="store_true", help="show what the editors report instead of the model calls")
     parser.add_argument("--json", action="store_true", help="print JSON lines")
 
 
 def _log(context: Context) -> int:
     database = locate(context.environment).database
+    if context.arguments.last is None:
+        return _explain_last(database, as_json=context.arguments.json)
     rows = (feedback if context.arguments.traces else requests).last(database, context.arguments.last)
     if not rows:
         print("Nothing is recorded yet.")
@@ -32,13 +48,31 @@ def _log(context: Context) -> int:
     return 0
 
 
+def _explain_last(database: Path, *, as_json: bool) -> int:
+    traces = feedback.last(database, SEARCHED, "trace")
+    last = next((row for row in traces if row.data.get("outcome") not in OVERTAKEN), None)
+    if last is None:
+        print("Nothing is recorded yet.")
+    elif as_json:
+        print(json.dumps(asdict(last)))
+    else:
+        print(explain(recorded(last.trace, last.data)))
+    return 0
+
+
 def _request_line(row: Request) -> str:
-    took = f"{row.first_token_ms or 0:.0f} ms to the first token, {row.total_ms or 0:.0f} ms in all"
+    first = "no token" if row.first_token_ms is None else f"{row.first_token_ms:.0f} ms to the first token"
+    took = f"{first}, {row.total_ms or 0:.0f} ms in all"
     outcome = f"{row.outcome} ({row.error_code})" if row.error_code else row.outcome
     return (
         f"{_time(row.at)}  {row.task:<11} {row.model or '-':<28} {outcome:<24} {took}; "
-        f"{row.prompt_tokens} tokens in ({row.cached_tokens} from the KV cache), {row.output_tokens} out"
+        f"{_count(row.prompt_tokens)} tokens in ({_count(row.cached_tokens)} from the KV cache), "
+        f"{_count(row.output_tokens)} out"
     )
+
+
+def _count(tokens: int) -> str:
+    return "?" if tokens < 0 else str(tokens)
 
 
 def _time(at: float) -> str:
@@ -62,10 +96,11 @@ def _stats(context: Context) -> int:
 
 
 def _sum_line(row: Summary) -> str:
+    first = "no token" if row.first_token_ms is None else f"first token after {row.first_token_ms:.0f} ms on average"
     reused = row.cached_tokens / row.prompt_tokens if row.prompt_tokens > 0 else 0.0
     return (
         f"{row.task} by {row.model or 'no model'} ({row.provider or '-'}): {row.calls} calls, {row.ok} ran to their end; "
-        f"first token after {row.first_token_ms or 0:.0f} ms on average; "
+        f"{first}; "
         f"{row.prompt_tokens} tokens in ({reused:.0%} from the KV cache), {row.output_tokens} out"
     )
 

@@ -7,22 +7,27 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 
 from midfill_daemon.contract import CompletionRequest, Delta, Shape, Status
-from midfill_daemon.errors import ProviderTimeout
-from midfill_lsp import cache, fit, known, pace
-from midfill_lsp.cache import Answer, Cache
+from midfill_daemon.errors import Preempted, ProviderTimeout
+from midfill_lsp import fit, governor, known, pace, speculate
+from midfill_lsp.answer import Answer, Guess, Known
+from midfill_lsp.cache import Cache
 from midfill_lsp.fit import Fitted
 from midfill_lsp.flights import Flight, Flights
+from midfill_lsp.governor import Budget, Facts, Stakes
+from midfill_lsp.habits import Habits
 from midfill_lsp.link import Link
+from midfill_lsp.machine import Machine
 from midfill_lsp.newest import Newest
-from midfill_lsp.pace import Health
+from midfill_lsp.pace import Health, Level, Rhythm
 from midfill_lsp.settings import Settings
-from midfill_lsp.trace import Trace
+from midfill_lsp.trace import Source, Trace, reused
 from midfill_workspace import scope, window
 from midfill_workspace.grammars import parser
 from midfill_workspace.snapshot import Snapshot
-from midfill_workspace.window import Window
 
 SLOW_READER_TOKENS_S = 1000.0
+NEXT_SHARE, ELSEWHERE_SHARE = 0.4, 0.03
+"""Guesses that may be lost for each call that was needed: at what follows a suggestion, and at other places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,31 @@ class Desk:
     cache: Cache = field(default_factory=Cache)
     newest: Newest = field(default_factory=Newest)
     health: Health = field(default_factory=Health)
+    habits: Habits = field(default_factory=Habits)
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    machine: Machine = field(default_factory=Machine)
+    budget: Budget = field(default_factory=lambda: Budget(governor.UNLIMITED_TOKENS))
+    next_stakes: Stakes = field(default_factory=lambda: Stakes(NEXT_SHARE))
+    elsewhere_stakes: Stakes = field(default_factory=lambda: Stakes(ELSEWHERE_SHARE, most=1.0, left=0.0))
+    on_level: Callable[[Level], None] = lambda level: None
+    """Told how well the model does whenever that changes."""
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def __post_init__(self) -> None:
-        self.flights = Flights(lambda: self.settings.client_wait_s, lambda: 2 if self.looks_ahead else 1)
+        self.flights = Flights(
+            linger_s=lambda: self.settings.client_wait_s,
+            side_by_side=lambda: 2 if self.reads_ahead else 1,
+            on_contradicted=self.habits.contradicted,
+        )
 
     @property
-    def looks_ahead(self) -> bool:
-        """Whether to ask for more than is shown: not of a service that may cost money, nor of a model that takes seconds."""
+    def revision(self) -> str:
+        return self.link.model.revision
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether to read more than is shown: not of a service that may cost money, nor of a model that takes seconds."""
         model = self.link.model
         return model.local and model.prefill_tokens_s >= SLOW_READER_TOKENS_S and self.health.level == "normal"
 
@@ -72,30 +93,42 @@ async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
         trace.outcome, trace.reason = "off", refused
         return Fitted("")
     with desk.newest.turn(snapshot.uri) as over:
-        view = window.cut(snapshot, desk.link.window_chars)
-        text = _look_up(view, ask, desk, trace)
+        desk.habits.saw(snapshot)
+        # A hit never waits and never parses.
+        found = desk.cache.look_up(desk.revision, snapshot, desk.clock())
+        trace.source = ("typed-through" if found.typed else "cache") if found else ""
         watch.lap("cache")
-        while text is None:
-            flights = desk.flights.find(snapshot)
+        while found is None:
+            source: Source = "flight"
+            flights = _worth_waiting_for(snapshot, desk)
             if not flights:
                 wait_s = _debounce_s(ask, desk) - watch.total_s
                 if await _is_over(over, wait_s, desk) or not ask.is_current():
                     trace.outcome = "superseded"
                     return None
                 watch.lap("debounce")
-                flights = [(_take_off(view, ask, desk), "")]
+                flights, source = [(_take_off(ask, desk), "")], "model"
             landed = await desk.flights.first(flights, over)
             watch.lap("model")
             if over.done():
                 trace.outcome = "superseded"
                 return None
             # A generation that was joined may turn out to disagree with what was typed meanwhile: then ask anew.
-            text = _land(*landed, trace) if landed else None
-        fitted = _finish(text, ask, trace, watch)
-        if fitted.text and trace.source != "model":
-            # Not before the user has gone along with an answer: three of ten are wrong, and so is what follows them.
-            _look_ahead(text, fitted, view, ask, desk)
+            found = _land(*landed, source, trace) if landed else None
+        fitted = _finish(found, ask, trace, watch)
+        if fitted.text:
+            _follow_up(found, fitted, ask, desk, trace)
         return fitted
+
+
+def think_ahead(ask: Ask, desk: Desk) -> None:
+    """While the user pauses: ask for the next place where they are likely to type, unless it is known what belongs there."""
+    if _refusal(ask, desk) or desk.flights.is_running(ask.snapshot.uri):
+        return
+    for place in speculate.likely_places(ask.snapshot):
+        if not desk.cache.has(desk.revision, place, desk.clock()):
+            _guess(_flight(place, scope.shape(place, invoked=False), desk), desk, desk.elsewhere_stakes)
+            return
 
 
 def _refusal(ask: Ask, desk: Desk) -> str:
@@ -108,22 +141,19 @@ def _refusal(ask: Ask, desk: Desk) -> str:
     return ask.excluded
 
 
-def _look_up(view: Window, ask: Ask, desk: Desk, trace: Trace) -> str | None:
-    """Text that is already known for this place; a hit never waits and never parses.
+def _worth_waiting_for(snapshot: Snapshot, desk: Desk) -> list[tuple[Flight, str]]:
+    """The running generations that may answer this request; none when another one is likely to be there sooner.
 
-    What is being typed out comes first: it is on the screen, and another answer would make it flicker.
+    One that has said nothing yet must be right about all that was typed since it began, which it is not likely to be
+    on a line where the model was contradicted before: a new line does not wait for that.
     """
-    now_s = desk.clock()
-    path = ask.snapshot.path
-    through = desk.cache.typed_through(path, view, now_s)
-    if through is not None:
-        trace.source = "typed-through"
-        return through
-    hit = desk.cache.get(cache.key(desk.link.model.revision, path, view), now_s)
-    if hit is not None:
-        trace.source = "cache"
-        return hit.text
-    return None
+    flights = desk.flights.find(snapshot)
+    hopeless = all(flight.has_lost_its_line(added) and _doubts(flight, desk) for flight, added in flights)
+    return [] if hopeless and desk.reads_ahead else flights
+
+
+def _doubts(flight: Flight, desk: Desk) -> bool:
+    return desk.habits.doubts(flight.snapshot.uri, flight.place.line)
 
 
 def _debounce_s(ask: Ask, desk: Desk) -> float:
@@ -134,6 +164,7 @@ def _debounce_s(ask: Ask, desk: Desk) -> float:
         fresh_line=fresh_line,
         since_change_s=ask.since_change_s,
         typical_s=desk.health.typical_s,
+        gap_s=desk.rhythm.gap_s,
     )
 
 
@@ -149,93 +180,35 @@ async def _is_over(over: asyncio.Future[None], wait_s: float, desk: Desk) -> boo
     return over.done()
 
 
-def _take_off(view: Window, ask: Ask, desk: Desk) -> Flight:
+def _take_off(ask: Ask, desk: Desk) -> Flight:
     """Start a generation; what it yields is cached even if nobody waits for it in the end."""
-    shape: Shape = scope.shape(ask.snapshot, ask.by_hand)
-    extent = pace.extent(shape, desk.settings, ahead=desk.looks_ahead)
-    flight = Flight(ask.snapshot, extent.shape, extent.lines)
-    _start(flight, view, extent.max_tokens, desk)
+    flight = _flight(ask.snapshot, scope.shape(ask.snapshot, ask.by_hand), desk)
+    desk.next_stakes.earn()
+    desk.elsewhere_stakes.earn()
+    _start(flight, desk)
     return flight
 
 
-def _look_ahead(text: str, fitted: Fitted, view: Window, ask: Ask, desk: Desk) -> None:
-    """Ask for what follows a suggestion before the user does, unless enough of it is known or this is no time for it.
-
-    The continuation belongs to the same answer, so that typing or accepting any part of it finds the rest.
-    """
-    beyond = text[len(fitted.text) :]
-    if not desk.looks_ahead or known.lines(beyond) >= pace.RUNWAY_LINES or fitted.rules or fitted.replace:
-        return
-    if desk.flights.is_running(ask.snapshot.uri) or desk.cache.is_complete(ask.snapshot.path, view):
-        return
-    extent = pace.extent("line", desk.settings, ahead=True)
-    flight = Flight(ask.snapshot, extent.shape, extent.lines, text=text, given=len(text))
-    _start(flight, view, extent.max_tokens, desk)
+def _flight(snapshot: Snapshot, shape: Shape, desk: Desk, given: str = "") -> Flight:
+    portion = pace.portion(shape, desk.settings, ahead=desk.reads_ahead, level=desk.health.level)
+    return Flight(snapshot, portion, text=given, given=len(given))
 
 
-def _start(flight: Flight, view: Window, max_tokens: int, desk: Desk) -> None:
-    snapshot = flight.snapshot
-    request = CompletionRequest(
-        path=snapshot.path,
-        language=snapshot.language,
-        prefix=view.prefix + flight.text,
-        suffix=view.suffix,
-        shape=flight.shape,
-        max_tokens=max_tokens,
-        editor=desk.editor,
-        priority="speculative" if flight.is_speculation else "interactive",
-    )
-    started_s = desk.clock()
-
-    def store(landed: Flight) -> None:
-        timed_out = isinstance(landed.error, ProviderTimeout)
-        if (landed.error is None or timed_out) and not landed.is_speculation:
-            desk.health.note(desk.clock(), desk.clock() - started_s, failed=timed_out)
-        if landed.error is None:
-            _store(landed, view, desk)
-
-    desk.flights.start(flight, _pieces(flight, request, desk.link), store)
-
-
-def _store(flight: Flight, view: Window, desk: Desk) -> None:
-    """Shape a finished generation and keep it. One that has not grown is the end of what the model has to say."""
-    snapshot = flight.snapshot
-    shaped = fit.shape_answer(flight.text, snapshot, flight.shape, parser(snapshot.language))
-    grown = shaped.text.startswith(flight.text[: flight.given]) and len(shaped.text) > flight.given
-    flight.text, flight.rules = (shaped.text if grown else flight.text[: flight.given]), shaped.rules
-    digest = cache.key(flight.revision or desk.link.model.revision, snapshot.path, view)
-    answer = Answer(flight.text, view, desk.clock(), complete=flight.is_speculation and not grown)
-    desk.cache.store(digest, snapshot.path, answer)
-
-
-async def _pieces(flight: Flight, request: CompletionRequest, link: Link) -> AsyncGenerator[str, None]:
-    link.want()
-    if flight.is_speculation:
-        # The answer that this looks ahead of is ready: it leaves first.
-        await asyncio.sleep(0)
-    async with aclosing(link.client.run("completion", asdict(request))) as events:
-        async for event in events:
-            if isinstance(event, Delta):
-                yield event.text
-            elif isinstance(event, Status) and event.code == "revision":
-                flight.revision = event.message
-                link.saw_revision(event.message)
-
-
-def _land(flight: Flight, typed: str, trace: Trace) -> str:
-    """What a generation has for this request, which may have come while it ran."""
-    trace.source, trace.shape, trace.rules = "model", flight.shape, flight.rules
-    if flight.error is not None and not flight.rest(typed):
+def _land(flight: Flight, added: str, source: Source, trace: Trace) -> Known | None:
+    """What a generation has for this request, which may have come while it ran; None: it is for another text."""
+    if isinstance(flight.error, Preempted) or not flight.text.startswith(added):
+        return None
+    found = flight.known(added)
+    trace.source, trace.shape, trace.rules, trace.reused = source, flight.portion.shape, flight.rules, flight.reused
+    if flight.error is not None and not found.text:
         trace.outcome, trace.reason, trace.message = "failed", flight.error.code, flight.error.message
-    elif not flight.text.startswith(typed):
-        trace.reason = "stale"
-    return flight.rest(typed)
+    return found
 
 
-def _finish(text: str, ask: Ask, trace: Trace, watch: "Stopwatch") -> Fitted:
+def _finish(found: Known, ask: Ask, trace: Trace, watch: "Stopwatch") -> Fitted:
     """Fit one suggestion's worth of known text into the buffer as it is now."""
     snapshot = ask.snapshot
-    unit = known.unit(text, snapshot, scope.shape(snapshot, ask.by_hand))
+    unit = known.unit(found, snapshot, scope.shape(snapshot, ask.by_hand))
     fitted = fit.fit(unit, snapshot, by_hand=ask.by_hand)
     watch.lap("fit")
     trace.rules += fitted.rules
@@ -245,6 +218,123 @@ def _finish(text: str, ask: Ask, trace: Trace, watch: "Stopwatch") -> Fitted:
     elif not trace.reason:
         trace.reason = trace.rules[-1] if trace.rules else "empty"
     return fitted
+
+
+# --- ahead of the user ----------------------------------------------------------------------------
+
+
+def _follow_up(found: Known, fitted: Fitted, ask: Ask, desk: Desk, trace: Trace) -> None:
+    """What a suggestion that is about to be shown says of the guess it came from, and what to ask for next."""
+    guess = found.guess
+    if guess is not None:
+        trace.source = "speculation"
+        if not guess.came_true:
+            guess.came_true = True
+            (desk.next_stakes if guess.start else desk.elsewhere_stakes).won()
+    desk.habits.gave(ask.snapshot, fitted.text)
+    if _needs_more(found, fitted, desk) and not desk.flights.is_running(ask.snapshot.uri):
+        # The continuation belongs to the same answer, so that typing or accepting any part of it finds the rest.
+        _guess(_flight(ask.snapshot, "line", desk, given=found.text), desk, desk.next_stakes)
+
+
+def _needs_more(found: Known, fitted: Fitted, desk: Desk) -> bool:
+    """Whether what follows this suggestion is unknown, and will be wanted before the model could say it.
+
+    Who accepts suggestions wants it at any moment, who types them out when the end comes near.
+    """
+    if fitted.rules or fitted.replace or found.answer.complete:
+        return False
+    if known.lines(found.text[len(fitted.text) :]) >= pace.RUNWAY_LINES:
+        return False
+    return desk.habits.accepts or len(fitted.text) <= pace.lead_chars(desk.health.typical_s, desk.rhythm.gap_s)
+
+
+def _guess(flight: Flight, desk: Desk, stakes: Stakes) -> None:
+    """Start a generation that nobody has asked for, if this is a time for it and there is something left to lose."""
+    tokens, now_s = flight.portion.max_tokens, desk.clock()
+    if _forbids(tokens, now_s, desk) or not stakes.bet():
+        return
+    desk.budget.take(tokens, now_s)
+    flight.guess = Guess(flight.given)
+    _start(flight, desk)
+
+
+def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
+    """Why nothing is asked for ahead of time now, or ""."""
+    model, reading = desk.link.model, desk.machine.reading()
+    limits = governor.limits_for(desk.settings, local=model.local)
+    desk.budget.per_minute = limits.tokens_per_minute
+    facts = Facts(
+        local=model.local,
+        wanted_tokens=tokens,
+        left_tokens=desk.budget.left(now_s),
+        slow=desk.health.level != "normal" or (model.local and model.prefill_tokens_s < SLOW_READER_TOKENS_S),
+        on_battery=reading.on_battery,
+        load_per_core=reading.load_per_core,
+    )
+    return governor.refusal(facts, limits)
+
+
+# --- generations ----------------------------------------------------------------------------------
+
+
+def _start(flight: Flight, desk: Desk) -> None:
+    snapshot, portion = flight.snapshot, flight.portion
+    view = window.cut(snapshot, desk.link.window_chars)
+    request = CompletionRequest(
+        path=snapshot.path,
+        language=snapshot.language,
+        prefix=view.prefix + flight.text,
+        suffix=view.suffix,
+        shape=portion.shape,
+        max_tokens=portion.max_tokens,
+        editor=desk.editor,
+        priority="speculative" if flight.guess else "interactive",
+    )
+    started_s = desk.clock()
+
+    def store(landed: Flight) -> None:
+        if landed.guess is None:
+            _note_health(landed, desk.clock() - started_s, desk)
+        if landed.error is None:
+            _store(landed, desk)
+
+    desk.flights.start(flight, _pieces(flight, request, desk), store)
+
+
+def _note_health(landed: Flight, took_s: float, desk: Desk) -> None:
+    timed_out, before = isinstance(landed.error, ProviderTimeout), desk.health.level
+    if landed.error is None or timed_out:
+        desk.health.note(desk.clock(), took_s, failed=timed_out)
+    if desk.health.level != before:
+        desk.on_level(desk.health.level)
+
+
+def _store(flight: Flight, desk: Desk) -> None:
+    """Shape a finished generation and keep it. One that has not grown is the end of what the model has to say."""
+    snapshot, given = flight.snapshot, flight.text[: flight.given]
+    shaped = fit.shape_answer(flight.text, snapshot, flight.portion.shape, parser(snapshot.language))
+    grown = shaped.text.startswith(given) and len(shaped.text) > len(given)
+    flight.text, flight.rules = (shaped.text if grown else given), shaped.rules
+    ended = flight.guess is not None and not grown
+    flight.answer = Answer(flight.text, shaped.end if grown else 0, complete=ended, guess=flight.guess)
+    desk.cache.store(flight.revision or desk.revision, snapshot, flight.answer, desk.clock())
+
+
+async def _pieces(flight: Flight, request: CompletionRequest, desk: Desk) -> AsyncGenerator[str, None]:
+    desk.link.want()
+    if flight.guess:
+        # The answer that this looks ahead of is ready: it leaves first.
+        await asyncio.sleep(0)
+    async with aclosing(desk.link.client.run("completion", asdict(request))) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                yield event.text
+            elif isinstance(event, Status) and event.code == "revision":
+                flight.revision = event.message
+                desk.link.saw_revision(event.message)
+            elif isinstance(event, Status) and event.code == "prompt":
+                flight.reused = reused(event.data)
 
 
 class Stopwatch:

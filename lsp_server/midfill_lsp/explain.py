@@ -10,7 +10,27 @@ SOURCES: Mapping[str, str] = {
     "cache": "It came from the cache, without asking the model",
     "typed-through": "It is the rest of a suggestion that you are typing out",
     "model": "The model {model} wrote it",
+    "flight": "It came from a generation that was already running when you typed on",
+    "speculation": "It was asked for ahead of time, before you got here",
 }
+
+CAUSES: Mapping[str, str] = {
+    "busy": "Too many requests were waiting for the model",
+    "preempted": "The generation gave way to a request that somebody waited for",
+    "model_missing": "There is no model yet",
+    "provider": "The model service failed",
+    "provider_down": "The model service could not be reached",
+    "provider_timeout": "The model service did not answer in time",
+    "provider_rejected": "The model service refused the request",
+    "rate_limited": "The model service asked for fewer requests",
+    "truncated": "The answer of the model broke off",
+    "daemon_down": "The daemon could not be reached",
+    "daemon_incompatible": "The daemon is of another version",
+    "draining": "The daemon was about to exit",
+    "config": "The configuration is wrong",
+    "internal": "Something went wrong inside Midfill",
+}
+"""What an error code means where the daemon's own words are not at hand: they are not recorded."""
 
 HINTS: Mapping[str, str] = {
     "model_missing": "Run `midfill models pull`, or connect a model (see `midfill doctor`).",
@@ -35,14 +55,15 @@ def explain(trace: Trace | None) -> str:
     """One paragraph: what was shown or why nothing was, then the stages."""
     if trace is None:
         return "Nothing has been asked for yet."
-    return " ".join(part for part in (_what(trace), _changes(trace), _stages(trace)) if part)
+    return " ".join(part for part in (_what(trace), _changes(trace), _reuse(trace), _stages(trace)) if part)
 
 
 def _what(trace: Trace) -> str:
     place = trace.path or "this document"
     if trace.outcome == "shown":
-        source = SOURCES[trace.source].format(model=trace.model or "you configured")
-        return f"A suggestion of {trace.chars} characters was given in {place}. {source}."
+        # A recorded trace may come from a later version, whose sources and rules have no words here.
+        source = SOURCES.get(trace.source, "").format(model=trace.model or "you configured")
+        return f"A suggestion of {trace.chars} characters was given in {place}." + (f" {source}." if source else "")
     if trace.outcome == "superseded":
         return f"Nothing was shown in {place}: a newer request took this one's place."
     if trace.outcome == "cancelled":
@@ -53,19 +74,22 @@ def _what(trace: Trace) -> str:
 def _why(trace: Trace) -> str:
     known = {**REASONS, **exclusion.REASONS, **fit.RULES}
     if trace.outcome == "failed":
-        return " ".join(part for part in (f"{_sentence(trace.message)}", HINTS.get(trace.reason, "")) if part)
+        cause = trace.message.strip() or CAUSES.get(trace.reason, "Something went wrong")
+        return " ".join(part for part in (_sentence(cause), HINTS.get(trace.reason, "")) if part)
     return known.get(trace.reason, "The model had nothing to add here.")
 
 
 def _sentence(text: str) -> str:
-    text = text.strip() or "Something went wrong"
     return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def _changes(trace: Trace) -> str:
-    if trace.outcome != "shown" or not trace.rules:
-        return ""
-    return "It was fitted: " + " ".join(fit.RULES[rule] for rule in trace.rules)
+    changes = [fit.RULES[rule] for rule in trace.rules if rule in fit.RULES]
+    return " ".join(("It was fitted:", *changes)) if trace.outcome == "shown" and changes else ""
+
+
+def _reuse(trace: Trace) -> str:
+    return "" if trace.reused is None else f"The engine had {trace.reused * 100:.0f} % of the prompt in its cache."
 
 
 def _stages(trace: Trace) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from midfill_daemon.client import Client
 from midfill_daemon.contract import Raw
 from midfill_daemon.errors import BadInput, MidfillError
-from midfill_lsp.trace import Trace
+from midfill_lsp.trace import OVERTAKEN, UNRECORDED, Trace
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ class Feedback:
 
     def traced(self, trace: Trace) -> None:
         """A request has ended. Superseded ones explain nothing to the user and do not become the last one."""
-        if trace.outcome not in ("superseded", "cancelled"):
+        if trace.outcome not in OVERTAKEN:
             self.last = trace
         self.rules.update(trace.rules)
-        data = {name: value for name, value in asdict(trace).items() if name not in ("id", "path", "message")}
+        data = {name: value for name, value in asdict(trace).items() if name not in UNRECORDED}
         self._add("trace", trace.id, data)
         if trace.outcome == "shown":
             self._add("shown", trace.id, {"chars": trace.chars})

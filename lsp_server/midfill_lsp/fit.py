@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from tree_sitter import Parser
 
@@ -39,6 +39,9 @@ LEADING_BLANK = re.compile(r"(?:[ \t]*\n)+")
 BETWEEN_WORDS = re.compile(r"[\s;,'\"`]+")
 
 
+Extent = Literal["line", "block", "block_ahead", "ahead"]
+"""How far a stream is read: to the end of the line or of the scope, or on into what will be asked for next."""
+
 Where = TypeVar("Where")
 Filters = tuple[tuple[str, Callable[[str, Where], str]], ...]
 """Rule ids and filters, in the order in which they are applied."""
@@ -63,11 +66,32 @@ class Fitted:
     rules: tuple[str, ...] = ()
 
 
-def shape_answer(text: str, snapshot: Snapshot, shape: Shape, parser: Parser | None) -> Fitted:
-    """What the text and the place of the question decide: once per generation, before it is cached; may parse."""
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """What of an answer is worth keeping, how much of it is one suggestion at the place it was asked for, and the ids
+    of the filters that changed it."""
+
+    text: str
+    end: int
+    rules: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        return self.text[: self.end]
+
+
+def shape_answer(text: str, snapshot: Snapshot, shape: Shape, parser: Parser | None) -> Shaped:
+    """What the text and the place of the question decide: once per generation, before it is cached; may parse.
+
+    What lies beyond the scope is kept: it is not shown here, but it is what the model would say to whoever has taken
+    all of the block.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text, rules = _apply(SHAPES, text, Place(snapshot, shape, parser))
-    return Fitted(text, 0, rules)
+    place = Place(snapshot, shape, parser)
+    text, cleaned = _apply(CLEANS, text, place)
+    shown, ended = _apply(ENDS, text, place)
+    goes_on = "scope_end" in ended and "closing_line" not in ended and not snapshot.after.strip()
+    return Shaped(text.rstrip() if goes_on else shown, len(shown), cleaned + ended)
 
 
 def fit(text: str, snapshot: Snapshot, *, by_hand: bool) -> Fitted:
@@ -82,11 +106,16 @@ def fit(text: str, snapshot: Snapshot, *, by_hand: bool) -> Fitted:
     return Fitted(text, joins.replaced(text, snapshot) if text else 0, rules)
 
 
-def enough(text: str, snapshot: Snapshot, shape: Shape) -> int | None:
-    """How much of a growing answer to keep when no more of it is wanted; None while more is."""
+def enough(text: str, snapshot: Snapshot, extent: Extent) -> int | None:
+    """How much of a growing answer to keep when no more of it is wanted; None while more is.
+
+    What lies beyond the scope is kept as far as it has come: it has been paid for, and may be asked for next.
+    """
     if len(text) > LIMIT_CHARS:
         return LIMIT_CHARS
-    ends = [end for find in STREAM_ENDS[shape] if (end := find(text, snapshot)) is not None]
+    ends = [end for find in STREAM_ENDS[extent] if (end := find(text, snapshot)) is not None]
+    if not ends and any(left(text, snapshot) for left in SCOPE_ENDS[extent]):
+        return len(text)
     return min(ends) if ends else None
 
 
@@ -252,11 +281,16 @@ def _control_token(text: str, snapshot: Snapshot) -> int | None:
     return garbled.start() if garbled else None
 
 
-def _scope_left(text: str, snapshot: Snapshot) -> int | None:
+def _scope_left(text: str, snapshot: Snapshot) -> bool:
     """An unfinished line is judged once its first word is complete."""
     start = text.rfind("\n") + 1
     judged = text if re.match(r"\s*\w+\W", text[start:]) else text[:start]
-    return scope.leaves_at(snapshot.before[-scope.BEFORE_CHARS :], judged)
+    return scope.leaves_at(snapshot.before[-scope.BEFORE_CHARS :], judged) is not None
+
+
+def _line_beyond(text: str, snapshot: Snapshot) -> bool:
+    """Whether a line beyond the scope is complete: what is asked for once the block is taken."""
+    return scope.leaves_at(snapshot.before[-scope.BEFORE_CHARS :], text[: text.rfind("\n") + 1]) is not None
 
 
 def _next_lines(text: str, snapshot: Snapshot) -> int | None:
@@ -273,7 +307,7 @@ def _in_buffer(words: str, snapshot: Snapshot) -> bool:
     return any(words in part for part in scope.surroundings(snapshot))
 
 
-SHAPES: Filters[Place] = (
+CLEANS: Filters[Place] = (
     ("too_long", cut_length),
     ("stop_leak", cut_control_tokens),
     ("code_fence", unfence),
@@ -281,6 +315,9 @@ SHAPES: Filters[Place] = (
     ("single_line", keep_first_line),
     ("repeats", cut_loop),
     ("match_indent", drop_known_indent),
+)
+
+ENDS: Filters[Place] = (
     ("scope_end", cut_at_scope_end),
     ("closing_line", drop_known_closing_lines),
     ("trailing_space", trim_end),
@@ -301,9 +338,18 @@ FITS_BY_HAND: Filters[Snapshot] = (
 FITS: Filters[Snapshot] = (*FITS_BY_HAND, ("too_short", drop_too_short))
 """Only who asked by hand wants to see a single character."""
 
-STREAM_ENDS: Mapping[Shape, tuple[Callable[[str, Snapshot], int | None], ...]] = {
+STREAM_ENDS: Mapping[Extent, tuple[Callable[[str, Snapshot], int | None], ...]] = {
     "line": (_line_break, _loop, _control_token),
-    "block": (_scope_left, _next_lines, _loop, _control_token),
+    "block": (_next_lines, _loop, _control_token),
+    "block_ahead": (_next_lines, _loop, _control_token),
+    "ahead": (_next_lines, _loop, _control_token),
+}
+
+SCOPE_ENDS: Mapping[Extent, tuple[Callable[[str, Snapshot], bool], ...]] = {
+    "line": (),
+    "block": (_scope_left,),
+    "block_ahead": (_line_beyond,),
+    "ahead": (),
 }
 
 RULES: Mapping[str, str] = {

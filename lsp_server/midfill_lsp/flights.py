@@ -1,4 +1,4 @@
-"""The registry that owns running generations; `typed_since` says which documents they still answer."""
+"""The registry that owns running generations, and says which requests they may still answer."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -6,35 +6,19 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from midfill_daemon.contract import Shape
 from midfill_daemon.errors import MidfillError
-from midfill_lsp import fit, known
+from midfill_lsp import fit, known, typed
+from midfill_lsp.answer import Answer, Guess, Known
+from midfill_lsp.pace import Portion
+from midfill_lsp.typed import Place
 from midfill_workspace.snapshot import Snapshot
+
+TELLING_CHARS = 8
+"""Visible characters of a contradicted answer from which on it is kept for this place, should the user come back to it."""
 
 LINGER_S = 0.15
 """How long a generation outlives its last waiter, besides the wait that the client declares: editors cancel
 20-200 ms before they ask again, and closing at each cancel multiplies the calls by ten (measured)."""
-
-
-def typed_since(then: Snapshot, lines: Sequence[str]) -> str | None:
-    """What was inserted at the caret of `then`, if these lines differ from it by that alone; else None.
-
-    Compares the caret's line and the number of lines, not the whole file: an edit far away does not disagree.
-    """
-    added = len(lines) - len(then.lines)
-    last = then.line + added
-    if added < 0 or last >= len(lines) or not lines[then.line].startswith(then.before):
-        return None
-    inserted = "".join(lines[then.line : last + 1])[then.column :]
-    rest = then.lines[then.line][then.column :]
-    if not inserted.endswith(rest):
-        return None
-    return inserted[: len(inserted) - len(rest)].replace("\r\n", "\n").replace("\r", "\n")
-
-
-def agrees(text: str, typed: str) -> bool:
-    """Whether text generated so far may still turn out to be what is being typed."""
-    return text.startswith(typed) or typed.startswith(text)
 
 
 @dataclass(slots=True, eq=False)
@@ -42,16 +26,22 @@ class Flight:
     """One generation: where it was asked for, what has arrived, and who waits for it."""
 
     snapshot: Snapshot
-    shape: Shape
-    lines: int
-    """It ends once this many further lines are complete; what lies beyond the first is for the cache."""
+    portion: Portion
+    """How much of it is read; what lies beyond the first suggestion is for the cache."""
     text: str = ""
     given: int = 0
-    """How much of `text` was known before: a speculation continues an answer that the user is expected to take."""
+    """How much of `text` was known before: a guess continues an answer that the user is expected to take."""
+    guess: Guess | None = None
+    """Set when nobody asked for it."""
+    answer: Answer | None = None
+    """Its text once it has ended and been shaped."""
+    reused: float | None = None
+    """The share of its prompt that the engine had read before."""
     revision: str = ""
     rules: tuple[str, ...] = ()
     """The ids of the filters that shaped the finished text."""
     error: MidfillError | None = None
+    place: Place = field(init=False)
     ahead: str = ""
     """What the user has typed since it began, as of the last change."""
     task: asyncio.Task[None] | None = None
@@ -60,22 +50,28 @@ class Flight:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and replaced, whenever another line is complete."""
 
-    @property
-    def is_speculation(self) -> bool:
-        return self.given > 0
+    def __post_init__(self) -> None:
+        self.place = typed.place_of(self.snapshot)
 
     def follow(self, lines: Sequence[str]) -> str | None:
         """Note what was typed since and return it, while this generation still fits it; else None."""
-        typed = typed_since(self.snapshot, lines)
-        if typed is None or not agrees(self.text, typed):
+        added = typed.since(self.place, lines)
+        if added is None or not typed.agrees(self.text, added):
             return None
-        self.ahead = typed
-        return typed
+        self.ahead = added
+        return added
 
-    def rest(self, typed: str) -> str:
-        """What is known beyond the typed text, in complete lines until the generation has ended; "" when there is none."""
-        text = self.text if self.task is None or self.task.done() else self.text[: self.text.rfind("\n") + 1]
-        return text[len(typed) :] if text.startswith(typed) else ""
+    def known(self, added: str) -> Known:
+        """What it has to say beyond the typed text, in complete lines until it has ended."""
+        running = self.task is not None and not self.task.done()
+        text = self.text[: self.text.rfind("\n") + 1] if running else self.text
+        answer = self.answer or Answer(text, guess=self.guess)
+        return Known(answer, len(added) if answer.text.startswith(added) else len(answer.text))
+
+    def has_lost_its_line(self, added: str) -> bool:
+        """Whether it has said nothing yet, while the user has typed on and begun another line."""
+        line, line_break, _ = added.partition("\n")
+        return len(self.text) == self.given and line_break != "" and line.strip() != ""
 
     def add(self, piece: str) -> None:
         self.text += piece
@@ -90,8 +86,14 @@ class Flights:
     No lock: one event loop owns this.
     """
 
-    def __init__(self, linger_s: Callable[[], float], side_by_side: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        linger_s: Callable[[], float],
+        side_by_side: Callable[[], int],
+        on_contradicted: Callable[[str, int], None] = lambda uri, line: None,
+    ) -> None:
         self._running: dict[str, list[Flight]] = {}
+        self._on_contradicted = on_contradicted
         self._linger_s = linger_s
         self._side_by_side = side_by_side
 
@@ -99,18 +101,13 @@ class Flights:
         return bool(self._running.get(uri))
 
     def find(self, snapshot: Snapshot) -> list[tuple[Flight, str]]:
-        """The generations that may answer a request at this caret, and what was typed since each began; newest first.
-
-        One that has not said anything yet while the user has begun another line is not among them where a second one
-        can run beside it: it would have to be right about all of the line before, and the answer would come late.
-        """
+        """The generations that may answer a request at this caret, and what was typed since each began; newest first."""
         found: list[tuple[Flight, str]] = []
         for flight in reversed(self._running.get(snapshot.uri, ())):
-            typed = flight.follow(snapshot.lines)
-            if typed is not None and _caret_after(flight.snapshot, typed) == (snapshot.line, snapshot.column):
-                found.append((flight, typed))
-        silent = all(len(flight.text) == flight.given and "\n" in typed for flight, typed in found)
-        return [] if silent and self._side_by_side() > 1 else found
+            added = flight.follow(snapshot.lines)
+            if added is not None and typed.caret_after(flight.place, added) == (snapshot.line, snapshot.column):
+                found.append((flight, added))
+        return found
 
     def start(self, flight: Flight, pieces: AsyncGenerator[str, None], on_done: Callable[[Flight], None]) -> None:
         """Run a generation; the oldest one of the document is closed when there would be too many."""
@@ -118,7 +115,7 @@ class Flights:
         while len(self._running.get(uri, ())) >= self._side_by_side():
             self._close(self._running[uri][0])
         self._running.setdefault(uri, []).append(flight)
-        flight.task = asyncio.create_task(_fly(flight, pieces))
+        flight.task = asyncio.create_task(self._fly(flight, pieces))
         flight.task.add_done_callback(lambda task: self._land(flight, task, on_done))
 
     def judge(self, uri: str, lines: Sequence[str]) -> None:
@@ -159,9 +156,9 @@ class Flights:
             flight.linger.cancel()
 
     def _leave(self, flight: Flight) -> None:
-        """Without a waiter it lives on for a moment, or to its end once it has shown something useful."""
+        """Without a waiter it lives on for a moment, or to its end once it has shown something useful; a guess needs none."""
         flight.waiters -= 1
-        if flight.waiters == 0 and not known.has_unit(flight.text[flight.given :]):
+        if flight.waiters == 0 and flight.guess is None and not known.has_unit(flight.text[flight.given :]):
             loop = asyncio.get_running_loop()
             flight.linger = loop.call_later(self._linger_s() + LINGER_S, self._close_if_alone, flight)
 
@@ -188,10 +185,29 @@ class Flights:
         if not task.cancelled() and task.exception() is None:
             on_done(flight)
 
+    async def _fly(self, flight: Flight, pieces: AsyncGenerator[str, None]) -> None:
+        """Collect text until the model is done or there is enough; leaving the loop closes the stream."""
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    flight.add(piece)
+                    if not typed.agrees(flight.text, flight.ahead):
+                        self._on_contradicted(flight.snapshot.uri, flight.place.line + flight.ahead.count("\n"))
+                        if len(flight.text.strip()) >= TELLING_CHARS:
+                            return
+                        # The user was faster than the model and has written something else: the same as being closed.
+                        raise asyncio.CancelledError
+                    end = _enough(flight)
+                    if end is not None:
+                        flight.text = flight.text[:end]
+                        return
+        except MidfillError as exc:
+            flight.error = exc
 
-def _has_answer(flight: Flight, typed: str) -> bool:
+
+def _has_answer(flight: Flight, added: str) -> bool:
     """A useful unit beyond what was typed, or all that a generation had to say, which is cut before its line break."""
-    rest, task = flight.rest(typed), flight.task
+    rest, task = flight.known(added).text, flight.task
     ended = task is not None and task.done() and not task.cancelled() and task.exception() is None
     return known.has_unit(rest) or (ended and rest != "")
 
@@ -199,7 +215,7 @@ def _has_answer(flight: Flight, typed: str) -> bool:
 def _landed(flights: Sequence[tuple[Flight, str]]) -> tuple[Flight, str] | None:
     """Of generations that have all ended, the one with something to say; else one that was not closed."""
     ended = [each for each in flights if each[0].task is not None and not each[0].task.cancelled()]
-    chosen = next((each for each in ended if each[0].rest(each[1])), ended[0] if ended else None)
+    chosen = next((each for each in ended if each[0].known(each[1]).text), ended[0] if ended else None)
     if chosen is not None and chosen[0].task is not None:
         chosen[0].task.result()  # A defect of ours is raised here, and not passed off as an answer.
     return chosen
@@ -217,40 +233,8 @@ async def _any_news(running: Sequence[Flight], over: asyncio.Future[None]) -> No
             waiting.cancel()
 
 
-async def _fly(flight: Flight, pieces: AsyncGenerator[str, None]) -> None:
-    """Collect text until the model is done or there is enough; leaving the block closes the stream."""
-    try:
-        async with aclosing(pieces):
-            async for piece in pieces:
-                flight.add(piece)
-                if not agrees(flight.text, flight.ahead):
-                    # The user was faster than the model and has written something else: the same as being closed.
-                    raise asyncio.CancelledError
-                end = _enough(flight)
-                if end is not None:
-                    flight.text = flight.text[:end]
-                    return
-    except MidfillError as exc:
-        flight.error = exc
-
-
 def _enough(flight: Flight) -> int | None:
-    if flight.is_speculation and not _goes_on(flight.text[flight.given :]):
-        return flight.given
-    end = fit.enough(flight.text, flight.snapshot, flight.shape)
-    if end is None and known.complete_lines(flight.text[flight.given :]) >= flight.lines:
-        end = flight.text.rfind("\n")
+    end = fit.enough(flight.text, flight.snapshot, flight.portion.reads)
+    if end is None and known.complete_lines(flight.text[flight.given :]) >= flight.portion.lines:
+        end = len(flight.text)
     return None if end is None else max(end, flight.given)
-
-
-def _goes_on(text: str) -> bool:
-    """Whether a continuation begins another line. An answer that the model had ended is complete on its own line:
-    what it adds there when it is pressed is not what belongs there."""
-    fresh = text.lstrip(" \t")
-    return not fresh or fresh.startswith("\n")
-
-
-def _caret_after(then: Snapshot, typed: str) -> tuple[int, int]:
-    added = typed.count("\n")
-    column = len(typed) - typed.rfind("\n") - 1 if added else then.column + len(typed)
-    return then.line + added, column

@@ -1,18 +1,20 @@
 """Text that is known to follow the caret, and how much of it to suggest at once."""
 
 from midfill_daemon.contract import Shape
+from midfill_lsp.answer import Known
 from midfill_workspace import scope
 from midfill_workspace.snapshot import Snapshot
 
 
-def unit(text: str, snapshot: Snapshot, shape: Shape) -> str:
+def unit(known: Known, snapshot: Snapshot, shape: Shape) -> str:
     """The part of a known continuation that is one suggestion here; never parses.
 
     For a line that is its rest, or the next line with its line break once the caret's own is complete; for a block,
-    all that stays inside by indentation.
+    all that stays inside by indentation, and before the end of the scope that was found when the answer came.
     """
-    followed = bool(snapshot.after.strip())
+    text, followed = known.text[: known.seam], bool(snapshot.after.strip())
     if shape == "block":
+        text = text[: known.inside if known.inside > 0 else None]
         text = text[: scope.indent_end(snapshot.before[-scope.BEFORE_CHARS :], text)]
     elif text.startswith("\n") and followed:
         return ""

@@ -5,12 +5,13 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from lsprotocol import types
 
 from midfill_daemon.client import Client
-from midfill_lsp import completion, render, settings
+from midfill_lsp import completion, render, settings, status
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents
 from midfill_lsp.explain import explain
@@ -19,9 +20,16 @@ from midfill_lsp.link import Link
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
 from midfill_lsp.trace import Trace
+from midfill_lsp.warmth import Warmth
 from midfill_workspace import exclusion
 
 log = logging.getLogger(__name__)
+
+IDLE_S, REST_S = 0.15, 2.0
+"""After such pauses the next places are asked for, and the model reads what it may be asked about."""
+
+FAREWELL_S = 1.0
+"""How long a window that closes tries to post its last traces; editors wait about two seconds before they kill."""
 
 
 class Session:
@@ -39,13 +47,17 @@ class Session:
         self.feedback = Feedback(self.editor)
         self.client = client
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
+        self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
+        self.warmth = Warmth(self.desk.link, self.editor)
         self.status = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
+        self._initial = self.desk.settings
         self._changed_s: dict[str, float] = {}
         self._excluded: dict[str, str] = {}
         self._broken: set[str] = set()
         self._rules = exclusion.Rules()
         self._tasks: list[asyncio.Task[None]] = []
+        self._pausing: tuple[asyncio.TimerHandle, ...] = ()
 
     # --- life
 
@@ -53,9 +65,10 @@ class Session:
         """Take what the client says of itself, and begin the background work."""
         self.documents.encoding = encoding
         client_name = params.client_info.name if params.client_info else ""
-        self.desk.settings = settings.defaults_for(client_name)
+        self._initial = self.desk.settings = settings.defaults_for(client_name)
         self.documents.set_folders([folder.uri for folder in params.workspace_folders or []] or _root(params))
         self.configure(params.initialization_options)
+        self._initial = self.desk.settings
         self._tasks = [
             asyncio.create_task(self.desk.link.keep()),
             asyncio.create_task(self.feedback.keep_posting(self.client)),
@@ -64,14 +77,26 @@ class Session:
     async def close(self) -> None:
         for document in self.documents.all():
             self._drop(document.uri)
+        self._stir()
+        self.warmth.cool()
+        self.desk.machine.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.client.is_connected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self.feedback.post(self.client)
         await self.client.close()
 
     def configure(self, raw: Any) -> None:
-        """Take the client's options; tell the user once about each that cannot be taken."""
-        self.desk.settings, problems = settings.parse(raw, self.desk.settings)
+        """Take the client's options, all of them; tell the user once about each that cannot be taken.
+
+        An option that is not among them any more is as it was at the start: by the initialization options, which
+        some editors send apart from the rest, else by default. A client that sends none says nothing.
+        """
+        base = self._initial if isinstance(raw, Mapping) else self.desk.settings
+        self.desk.settings, problems = settings.parse(raw, base)
         self._rules = exclusion.Rules(
             globs=self.desk.settings.exclude,
             languages=self.desk.settings.disabled_languages,
@@ -82,10 +107,17 @@ class Session:
         for problem in problems:
             self._warn(f"Midfill: {problem}")
 
-    def _on_status(self, status: Status) -> None:
-        if status != self.status:
-            self.status = status
-            self._notify(status)
+    def _on_status(self, told: Status) -> None:
+        if told.state == "ready":
+            told = status.of_health(self.desk.health.level, self.desk.link.model)
+        if told == self.status:
+            return
+        ready = told.state == "ready" and self.status.state != "ready"
+        self.status = told
+        self._notify(told)
+        if ready:
+            for document in self.documents.all():
+                self._warm_file(document)
 
     # --- documents
 
@@ -95,11 +127,14 @@ class Session:
         document = self.documents.get(item.uri)
         assert document is not None
         self._judge(document)
+        self._warm_file(document)
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         uri = params.text_document.uri
         self.documents.change(uri, params.text_document.version, params.content_changes)
         self._changed_s[uri] = self._clock()
+        self.desk.rhythm.note(self._changed_s[uri])
+        self._stir()
         document = self.documents.get(uri)
         if document is not None:
             self.desk.flights.judge(uri, document.lines)
@@ -110,10 +145,8 @@ class Session:
             self._judge(document)
 
     def closed(self, uri: str) -> None:
-        document = self.documents.get(uri)
-        if document is not None:
-            self.desk.cache.forget_file(document.path)
         self.documents.close(uri)
+        self.desk.habits.forget(uri)
         self._drop(uri)
         self._changed_s.pop(uri, None)
         self._excluded.pop(uri, None)
@@ -178,11 +211,48 @@ class Session:
             excluded="out_of_sync" if uri in self._broken else self._excluded.get(uri, ""),
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
         )
+        self._stir()
         fitted = await completion.complete(ask, self.desk, trace)
         if fitted is None or not ask.is_current():
             trace.outcome = "superseded"
             return None
+        if not trace.by_hand:
+            self._pause(uri, params.position)
         return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+
+    # --- pauses
+
+    def _pause(self, uri: str, position: types.Position) -> None:
+        """The user has been answered: what may be done until the next key. The timers hold no document."""
+        self._stir()
+        loop = asyncio.get_running_loop()
+        self._pausing = (
+            loop.call_later(IDLE_S, self._think_ahead, uri, position),
+            loop.call_later(REST_S, self._warm_up, uri, position),
+        )
+
+    def _stir(self) -> None:
+        """The pause is over."""
+        for timer in self._pausing:
+            timer.cancel()
+        self._pausing = ()
+
+    def _think_ahead(self, uri: str, position: types.Position) -> None:
+        snapshot = self.documents.snapshot(uri, position, None)
+        if snapshot is not None:
+            completion.think_ahead(Ask(snapshot, False, 0.0, self._excluded.get(uri, "")), self.desk)
+
+    def _warm_up(self, uri: str, position: types.Position) -> None:
+        snapshot = self.documents.snapshot(uri, position, None)
+        if snapshot is not None and not self._excluded.get(uri):
+            self.warmth.warm(snapshot)
+
+    def _warm_file(self, document: Document) -> None:
+        """A small file that was opened: where its caret will be nobody tells, but all carets share its beginning."""
+        if sum(map(len, document.lines)) > self.desk.link.window_chars:
+            return
+        last = len(document.lines) - 1
+        self._warm_up(document.uri, types.Position(last, len(document.lines[last])))
 
     def explain(self) -> str:
         return explain(self.feedback.last)

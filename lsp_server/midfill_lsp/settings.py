@@ -3,9 +3,10 @@
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Trigger = Literal["automatic", "manual"]
+Speculation = Literal["auto", "off", "always"]
 
 USER_LEVEL_ONLY = frozenset(
     {"daemon", "daemonPath", "socket", "url", "model", "python", "pythonPath", "token", "apiKey"}
@@ -30,6 +31,10 @@ class Settings:
     """Globs of files that are never read or sent, besides the built-in ones."""
     max_tokens: int = 64
     max_file_chars: int = 5_000_000
+    speculation: Speculation = "auto"
+    """Whether to ask ahead of the user: "always" also on battery and on a busy machine."""
+    speculation_tokens_per_minute: int | None = None
+    """The most that may be generated ahead of the user; None: what suits the model (see `governor`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,13 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def _trigger(value: Any) -> Trigger:
-    if value == "automatic":
-        return "automatic"
-    if value == "manual":
-        return "manual"
-    raise ValueError("must be automatic or manual")
+def _choice(*names: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"must be {', '.join(names[:-1])} or {names[-1]}")
+        return str(value)
+
+    return parse
 
 
 def _milliseconds(value: Any) -> float:
@@ -77,13 +83,15 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 FIELDS: Mapping[str, Field] = {
     "enabled": Field("enabled", _flag),
-    "trigger": Field("trigger", _trigger),
+    "trigger": Field("trigger", _choice(*get_args(Trigger))),
     "debounceMs": Field("debounce_s", _milliseconds),
     "clientWaitMs": Field("client_wait_s", _milliseconds),
     "disabledLanguages": Field("disabled_languages", _texts),
     "exclude": Field("exclude", _texts),
     "maxTokens": Field("max_tokens", _count(1, 1024)),
     "maxFileChars": Field("max_file_chars", _count(1, 50_000_000)),
+    "speculation": Field("speculation", _choice(*get_args(Speculation))),
+    "speculationTokensPerMinute": Field("speculation_tokens_per_minute", _count(0, 1_000_000)),
 }
 
 

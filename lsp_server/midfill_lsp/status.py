@@ -1,11 +1,12 @@
 """What the editor's status item should say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from midfill_daemon.contract import InlineModel
 
-State = Literal["starting", "ready", "working", "cached", "manual", "off", "error", "disconnected"]
+State = Literal["starting", "ready", "working", "cached", "manual", "slow", "off", "error", "disconnected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,26 @@ class Status:
     model: str = ""
 
 
+SLOW: Mapping[str, str] = {
+    "short": "the model is slow: suggestions are kept short",
+    "line": "the model is slow: suggestions are shortened to one line",
+    "by_hand": (
+        "the model is too slow or fails too often: suggestions come only when asked for by hand; "
+        "it is tried again every ten seconds"
+    ),
+}
+"""What each level of `pace.Level` means for the user; one that is missing here is as fast as it should be."""
+
+
 def of_model(model: InlineModel) -> Status:
     """The state of a connected daemon."""
     if model.ready:
         return Status("ready", "", model.name)
     return Status("starting" if model.code == "loading" else "error", model.reason)
+
+
+def of_health(level: str, model: InlineModel) -> Status:
+    """The state of a connected daemon whose model has turned out to be of this `pace.Level`."""
+    if model.ready and level in SLOW:
+        return Status("slow", SLOW[level], model.name)
+    return of_model(model)

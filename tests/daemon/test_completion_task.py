@@ -57,6 +57,20 @@ def test_a_good_request_is_parsed_and_unknown_fields_are_ignored() -> None:
     assert parsed == CompletionRequest("a.py", "python", "x = ", "\n", snippets=(Snippet("p", "t", 1.0),))
 
 
+@pytest.mark.parametrize(
+    ("max_tokens", "asked", "priority"),
+    [
+        (0, "interactive", "speculative"),
+        (0, "speculative", "speculative"),
+        (0, "batch", "batch"),
+        (1, "interactive", "interactive"),
+        (1, "speculative", "speculative"),
+    ],
+)
+def test_nobody_waits_for_a_warm_up(max_tokens: int, asked: str, priority: str) -> None:
+    assert completion.parse({**GOOD, "max_tokens": max_tokens, "priority": asked}).priority == priority
+
+
 # --- fitting the prompt ---------------------------------------------------------------------------
 
 
@@ -141,6 +155,18 @@ async def test_no_line_end_in_sight_still_ends() -> None:
 async def test_a_prompt_for_a_model_without_fim_does_not_end_in_blanks() -> None:
     request = replace(REQUEST, prefix="def f():\n    ", snippets=())
     assert (await completion.build(request, model(1000, fim.PREFIX_ONLY))).prompt == "def f():\n"
+
+
+@pytest.mark.parametrize("room_tokens", [1000, 40])
+@pytest.mark.parametrize("name", sorted(fim.FORMATS))
+async def test_a_warm_up_reads_what_the_next_request_begins_with(name: str, room_tokens: int) -> None:
+    request = replace(REQUEST, prefix="x = 1\n" * 20 + "total =", suffix="\nend(1)\n" * 20)
+    real = (await completion.build(request, model(room_tokens, name))).prompt
+    warm_up = (await completion.build(replace(request, max_tokens=0), model(room_tokens, name))).prompt
+    before_caret = real.partition("total =")[0]
+    assert before_caret.count("x = 1") == (20 if room_tokens > 100 else 8)
+    assert warm_up.startswith(before_caret + "total =")
+    assert ("end(1)" in warm_up) is (name in ("codestral", "mellum"))
 
 
 # --- the guard ------------------------------------------------------------------------------------

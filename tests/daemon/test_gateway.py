@@ -12,7 +12,7 @@ from midfill_daemon import errors, fim
 from midfill_daemon.contract import Priority
 from midfill_daemon.gateway import DESCRIPTION_LASTS_S, Gateway, Model, ModelCall, build_providers
 from midfill_daemon.models import Tier, TierName
-from midfill_daemon.providers import Generation, ModelInfo, Piece
+from midfill_daemon.providers import Generation, ModelInfo, Piece, Usage
 from support.daemons import ME, Clock, Endless, Steered, gateway_of, soon
 
 Rows = list[Mapping[str, Any]]
@@ -75,7 +75,9 @@ async def finish(gateway: Gateway) -> None:
 
 async def leave_early(gateway: Gateway) -> None:
     async with aclosing(gateway.stream(call())) as values:
-        await anext(values)
+        async for value in values:
+            if isinstance(value, Piece):
+                break
 
 
 async def meet(gateway: Gateway) -> None:
@@ -84,6 +86,7 @@ async def meet(gateway: Gateway) -> None:
 
 
 UNKNOWN = {"prompt_tokens": -1, "cached_tokens": -1}
+PROMPT = Usage(prompt_tokens=5, cached_tokens=2, finish="")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,7 @@ UNKNOWN = {"prompt_tokens": -1, "cached_tokens": -1}
     [
         (["one", "two"], finish, {}),
         (["one", "two"], leave_early, {**UNKNOWN, "outcome": "closed", "total_ms": 10.0}),
+        ([PROMPT, "one", "two"], leave_early, {"outcome": "closed", "total_ms": 10.0}),
         (
             [DOWN],
             meet,
@@ -109,7 +113,7 @@ UNKNOWN = {"prompt_tokens": -1, "cached_tokens": -1}
             {**UNKNOWN, "outcome": "error", "error_code": "truncated", "total_ms": 10.0},
         ),
     ],
-    ids=["ok", "closed", "error", "truncated"],
+    ids=["ok", "closed", "closed with usage", "error", "truncated"],
 )
 async def test_a_call_is_one_row(turns: list[Any], until: Callable[[Gateway], Any], changed: dict[str, Any]) -> None:
     clock = Clock()
@@ -346,6 +350,24 @@ async def test_waiting_calls_go_by_interactivity() -> None:
     hold.set()
     await asyncio.gather(*calls)
     assert [row["priority"] for row in rows] == ["interactive", "interactive", "speculative", "batch"]
+
+
+@pytest.mark.parametrize("before", [[], ["some", "text"]], ids=["silent", "answering"])
+async def test_speculation_gives_way_without_counting_as_a_failure(before: list[Any]) -> None:
+    provider = Steered([[*before, asyncio.Event()], ["well"]] * 3, ModelInfo("steered", 8192, slots=1))
+    rows: Rows = []
+    gateway = gateway_of(provider, rows)
+    for _ in range(3):
+        text: list[str] = []
+        guess = asyncio.create_task(take(gateway, call(priority="speculative"), into=text))
+        await soon(lambda: len(provider.generations) == len(rows) + 1)
+        assert await asyncio.wait_for(take(gateway), 20) == "well"
+        with pytest.raises(errors.Preempted):
+            await guess
+        assert text == before
+    assert provider.cancelled.is_set()
+    told = [(row["priority"], row["outcome"], row["error_code"]) for row in rows]
+    assert told == [("speculative", "closed", "preempted"), ("interactive", "ok", "")] * 3
 
 
 @pytest.mark.parametrize(("configured", "described", "at_once"), [(0, 3, 3), (1, 3, 1), (4, 1, 4)])

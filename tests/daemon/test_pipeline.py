@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from midfill_daemon.contract import Delta, Event, Raw, Result, Status
 from midfill_daemon.errors import BadInput
 from midfill_daemon.identity import Caller
 from midfill_daemon.pipeline import Run, Runs, Services, Task
-from midfill_daemon.providers import Usage
+from midfill_daemon.providers import ModelInfo, Usage
 from midfill_daemon.tasks import TASKS
 from support.daemons import (
     ASKED,
@@ -121,6 +121,16 @@ async def test_the_result_has_the_facts_of_the_model() -> None:
     assert events[-1] == Result(asdict(usage))
 
 
+async def test_what_was_cached_of_the_prompt_is_told_before_the_text() -> None:
+    whole = Usage(10, 4, 2)
+    steered = Steered([[Usage(10, 4, finish=""), "one"]], usage=whole)
+    events = await events_of(TASKS["completion"], ASKED, services_of(steered))
+    told = [event for event in events if isinstance(event, Status) and event.code == "prompt"]
+    assert [(event.data["prompt_tokens"], event.data["cached_tokens"]) for event in told] == [(10, 4)]
+    assert events.index(told[0]) < events.index(Delta("one"))
+    assert events[-1] == Result(asdict(whole))
+
+
 async def test_the_first_event_names_the_revision() -> None:
     services = services_of(Steered())
     events = await events_of(TASKS["completion"], ASKED, services)
@@ -144,6 +154,47 @@ async def test_an_editor_that_asks_too_often_is_refused_and_no_other() -> None:
     with pytest.raises(errors.Busy):
         await events_of(TASKS["completion"], {**ASKED, "editor": "a"}, services)
     await events_of(TASKS["completion"], {**ASKED, "editor": "b"}, services)
+
+
+READER = ModelInfo("reader", 8192, slots=1, reads_ahead=True)
+WARM_UP = {**ASKED, "max_tokens": 0}
+
+
+async def test_a_warm_up_reads_the_prompt_of_the_request_to_come() -> None:
+    rows: list[Mapping[str, Any]] = []
+    provider = Steered([[], ["one"]], READER, Usage(100, 0, 0, finish="length"))
+    services = services_of(provider, rows=rows)
+    events = await events_of(TASKS["completion"], WARM_UP, services)
+    await events_of(TASKS["completion"], ASKED, services)
+    assert [type(event) for event in events] == [Status, Result]
+    warm_up, request = provider.generations
+    assert warm_up == replace(request, max_tokens=0)
+    told = [(row["task"], row["priority"], row["outcome"], row["output_tokens"]) for row in rows]
+    assert told[0] == ("warm_up", "speculative", "ok", 0)
+    assert told[1][:3] == ("completion", "interactive", "ok")
+
+
+async def test_a_warm_up_of_a_model_that_keeps_no_prompts_asks_nobody() -> None:
+    rows: list[Mapping[str, Any]] = []
+    provider = Steered()
+    events = await events_of(TASKS["completion"], WARM_UP, services_of(provider, rows=rows))
+    assert [type(event) for event in events] == [Status, Result]
+    assert (provider.generations, rows) == ([], [])
+
+
+async def test_a_warm_up_gives_way_to_a_request() -> None:
+    rows: list[Mapping[str, Any]] = []
+    provider = Steered([[asyncio.Event()], ["one"]], READER)
+    services = services_of(provider, rows=rows)
+    warm_up = asyncio.create_task(events_of(TASKS["completion"], WARM_UP, services))
+    await provider.started.wait()
+    events = await asyncio.wait_for(events_of(TASKS["completion"], ASKED, services), 20)
+    assert text_of(events) == "one"
+    assert provider.cancelled.is_set()
+    with pytest.raises(errors.Preempted):
+        await warm_up
+    told = [(row["task"], row["outcome"], row["error_code"]) for row in rows]
+    assert told == [("warm_up", "closed", "preempted"), ("completion", "ok", "")]
 
 
 # --- tool calls -----------------------------------------------------------------------------------------

@@ -282,9 +282,9 @@ async def test_cancelling_closes_the_connection(kind: str, hang_at: int) -> None
 @EVERY_KIND
 async def test_closing_the_stream_closes_the_connection(kind: str) -> None:
     async with serving(kind, Faults(hang_at=4)) as (provider, service):
-        stream = provider.stream(asked(kind))
-        assert await anext(stream) == Piece("return")
-        await stream.aclose()
+        async with aclosing(provider.stream(asked(kind))) as stream:
+            while await anext(stream) != Piece("return"):
+                pass
         await asyncio.wait_for(service.disconnected.wait(), 5)
 
 
@@ -318,6 +318,33 @@ async def test_llama_request() -> None:
         "id_slot": 2,
     }
     assert (warm_up.body["n_predict"], warm_up.body["top_k"], "id_slot" in warm_up.body) == (0, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("progress", "told"),
+    [
+        ({"total": 100, "cache": 90, "processed": 100}, [Usage(100, 90, finish="")]),
+        ({"total": 100, "processed": 100}, []),
+        ({"total": None, "cache": "x"}, [Usage(finish="")]),
+        (None, []),
+    ],
+    ids=["told", "an older build", "nonsense", "nothing"],
+)
+async def test_llama_tells_of_the_prompt_before_the_answer(progress: Any, told: list[Usage]) -> None:
+    async with serving("llama_server") as (provider, service):
+        service.progress = progress
+        async with aclosing(provider.stream(ASKED)) as values:
+            seen = [value async for value in values]
+    before = seen[: seen.index(Piece("return"))]
+    assert before == told
+    assert [value.finish for value in seen if isinstance(value, Usage) and value not in told] == ["stop"]
+
+
+async def test_llama_counts_no_token_of_a_warm_up() -> None:
+    async with serving("llama_server") as (provider, _):
+        _, usage = await collect(provider, replace(ASKED, max_tokens=0))
+        info = await provider.describe()
+    assert (usage.prompt_tokens, usage.output_tokens, info.reads_ahead) == (100, 0, True)
 
 
 async def test_llama_chat_prompts_go_through_the_models_template() -> None:
@@ -441,6 +468,11 @@ async def test_openai_is_not_asked_to_warm_up() -> None:
     async with serving("openai_raw") as (provider, service):
         assert await collect(provider, replace(ASKED, max_tokens=0)) == ("", Usage(0, 0, 0, finish="length"))
     assert not service.seen
+
+
+async def test_openai_is_known_to_keep_no_prompts() -> None:
+    async with serving("openai_raw") as (provider, _):
+        assert not (await provider.describe()).reads_ahead
 
 
 async def test_openai_describes_itself() -> None:

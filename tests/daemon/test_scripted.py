@@ -99,6 +99,12 @@ async def test_without_rules_the_answer_depends_on_the_prompt_and_the_seed_only(
     assert all(answers)
 
 
+async def test_a_warm_up_is_nothing_and_uses_no_rule_up() -> None:
+    provider = playing({"rules": [{"match": "x", "text": "once", "times": 1}]})
+    assert await said(provider, "x", max_tokens=0) == ""
+    assert (provider.calls, await said(provider, "x")) == (0, "once")
+
+
 # --- the oracle -----------------------------------------------------------------------------------
 
 SOURCE = "def first(one):\n    return one + 1\n\n\ndef second(two):\n    return two + 2\n"

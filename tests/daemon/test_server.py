@@ -15,6 +15,7 @@ from starlette.types import Message, Scope
 
 from midfill_daemon import config, contract, errors
 from midfill_daemon.contract import Delta, Event, Failure, Raw, Result
+from midfill_daemon.metrics import Metrics
 from midfill_daemon.pipeline import Run, Task
 from midfill_daemon.providers import Generation, ModelInfo
 from midfill_daemon.providers.script import Rule, Script
@@ -356,6 +357,25 @@ async def test_metrics_count_runs_and_seconds_by_outcome() -> None:
         'midfill_runs_total{task="completion",outcome="provider_down"} 1',
         "# TYPE midfill_run_seconds_total counter",
         'midfill_run_seconds_total{task="completion"} 0.010000',
+        "# TYPE midfill_calls_total counter",
+        "# TYPE midfill_tokens_total counter",
+    ]
+
+
+CALL = {"task": "completion", "tier": "inline", "outcome": "ok", "prompt_tokens": 100, "cached_tokens": 90}
+
+
+def test_metrics_count_model_calls_and_their_tokens() -> None:
+    metrics = Metrics()
+    metrics.count_call({**CALL, "output_tokens": 7})
+    metrics.count_call({**CALL, "outcome": "closed", "cached_tokens": -1, "output_tokens": 1})
+    assert metrics.text().splitlines()[-6:] == [
+        'midfill_calls_total{task="completion",tier="inline",outcome="closed"} 1',
+        'midfill_calls_total{task="completion",tier="inline",outcome="ok"} 1',
+        "# TYPE midfill_tokens_total counter",
+        'midfill_tokens_total{task="completion",tier="inline",kind="cached"} 90',
+        'midfill_tokens_total{task="completion",tier="inline",kind="output"} 8',
+        'midfill_tokens_total{task="completion",tier="inline",kind="prompt"} 200',
     ]
 
 

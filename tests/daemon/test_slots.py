@@ -8,7 +8,7 @@ import pytest
 from midfill_daemon.backoff import Backoff
 from midfill_daemon.bucket import Buckets
 from midfill_daemon.contract import Priority
-from midfill_daemon.errors import Busy
+from midfill_daemon.errors import Busy, Preempted
 from midfill_daemon.slots import Slots
 
 
@@ -20,11 +20,11 @@ async def settle() -> None:
 async def test_an_editor_gets_its_slot_back() -> None:
     slots = Slots(3, 10)
     async with slots.take("a", "interactive") as first, slots.take("b", "interactive") as second:
-        assert first != second
+        assert first.slot != second.slot
     async with slots.take("b", "interactive") as again:
-        assert again == second
+        assert again.slot == second.slot
     async with slots.take("c", "interactive") as coldest:
-        assert coldest not in (first, second)
+        assert coldest.slot not in (first.slot, second.slot)
 
 
 async def run_in_turn(slots: Slots, waiting: list[tuple[str, Priority]]) -> list[str]:
@@ -79,6 +79,95 @@ async def test_a_cancelled_waiter_loses_no_slot(before_release: bool) -> None:
     waiter.cancel()
     await asyncio.gather(waiter, return_exceptions=True)
     await asyncio.wait_for(run_once(slots), 1)
+
+
+# --- giving way -----------------------------------------------------------------------------------
+
+
+async def hold(slots: Slots, editor: str, priority: Priority, ended: list[str]) -> None:
+    """Hold a slot until it has to be given up; `ended` says who had to."""
+    async with slots.take(editor, priority) as turn:
+        try:
+            await turn.wait_for(asyncio.Event().wait())
+        except Preempted:
+            ended.append(editor)
+
+
+async def preempted_by(count: int, *holders: tuple[str, Priority], newcomer: Priority = "interactive") -> list[str]:
+    """Which of the holders give way when the editor "a" comes and finds every slot taken."""
+    slots, ended = Slots(count, 10), list[str]()
+    tasks = [asyncio.create_task(hold(slots, editor, priority, ended)) for editor, priority in holders]
+    await settle()
+    tasks.append(asyncio.create_task(hold(slots, "a", newcomer, [])))
+    await settle()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return ended
+
+
+@pytest.mark.parametrize(
+    ("slots", "holders", "newcomer", "ended"),
+    [
+        (1, [("b", "speculative")], "interactive", ["b"]),
+        (1, [("a", "speculative")], "interactive", ["a"]),
+        (2, [("b", "speculative")], "interactive", []),
+        (2, [("b", "speculative"), ("a", "speculative")], "interactive", ["a"]),
+        (2, [("b", "interactive"), ("c", "speculative")], "interactive", ["c"]),
+        (1, [("b", "interactive")], "interactive", []),
+        (1, [("b", "batch")], "interactive", []),
+        (1, [("b", "speculative")], "speculative", []),
+        (1, [("b", "speculative")], "batch", []),
+    ],
+)
+async def test_only_speculation_gives_way_and_only_to_somebody_who_waits(
+    slots: int, holders: list[tuple[str, Priority]], newcomer: Priority, ended: list[str]
+) -> None:
+    assert await preempted_by(slots, *holders, newcomer=newcomer) == ended
+
+
+async def test_each_newcomer_ends_one_speculation() -> None:
+    slots, ended = Slots(3, 10), list[str]()
+    tasks = [asyncio.create_task(hold(slots, editor, "speculative", ended)) for editor in "bcd"]
+    await settle()
+    tasks += [asyncio.create_task(hold(slots, "a", "interactive", [])) for _ in range(2)]
+    await settle()
+    assert ended == ["b", "c"]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_speculation_that_was_just_handed_its_slot_gives_way_too() -> None:
+    slots, ended = Slots(1, 10), list[str]()
+    async with slots.take("holder", "interactive"):
+        late = asyncio.create_task(hold(slots, "late", "speculative", ended))
+        await settle()
+    newcomer = asyncio.create_task(run_once(slots))
+    await asyncio.wait_for(asyncio.gather(late, newcomer), 1)
+    assert ended == ["late"]
+
+
+async def test_between_two_steps_it_gives_way_at_the_next() -> None:
+    slots = Slots(1, 10)
+    async with slots.take("a", "speculative") as turn:
+        newcomer = asyncio.create_task(run_once(slots))
+        await settle()
+        with pytest.raises(Preempted):
+            await turn.wait_for(asyncio.Event().wait())
+    await newcomer
+
+
+async def test_a_cancelled_holder_is_cancelled_and_not_preempted() -> None:
+    slots, ended = Slots(1, 10), list[str]()
+    holder = asyncio.create_task(hold(slots, "a", "speculative", ended))
+    await settle()
+    holder.cancel()
+    newcomer = asyncio.create_task(run_once(slots))
+    with pytest.raises(asyncio.CancelledError):
+        await holder
+    await newcomer
+    assert ended == []
 
 
 class Dice:

@@ -129,10 +129,39 @@ async def test_log_and_stats(home: Home) -> None:
         assert (await midfill(home, verb, "--json"))[0] == 0
 
 
+async def test_the_last_request_in_words(home: Home) -> None:
+    """What the editor was told is told again later, from the records."""
+    _, output, _ = await midfill(home, "complete", "--json", "a.py:2:9")
+    told = json.loads(output)["explain"].replace("a.py", "this document")
+    await midfill(home, "daemon", "restart")
+    assert await midfill(home, "log", "--last") == (0, f"{told}\n", "")
+    assert "(cache " in told
+    _, output, _ = await midfill(home, "log", "--last", "--json")
+    assert json.loads(output)["data"]["outcome"] == "shown"
+    status, output, _ = await midfill(home, "log", "--last", "1")
+    assert (status, output.count("\n"), "completion" in output) == (0, 1, True)
+
+
+async def test_metrics_count_what_was_asked_of_the_models(home: Home) -> None:
+    await midfill(home, "complete", "a.py:2:9")
+    client = home.client()
+    try:
+        counted = str(await client.get("/metrics"))
+    finally:
+        await client.close()
+    assert 'midfill_calls_total{task="completion",tier="inline"' in counted
+
+
 async def test_an_empty_home(tmp_path: Path) -> None:
     """Looking around starts nothing."""
     async with living_in(tmp_path, script(tmp_path)) as home:
-        for arguments, status in ((("daemon", "status"), 1), (("daemon", "stop"), 0), (("log",), 0), (("stats",), 0)):
+        for arguments, status in (
+            (("daemon", "status"), 1),
+            (("daemon", "stop"), 0),
+            (("log",), 0),
+            (("log", "--last"), 0),
+            (("stats",), 0),
+        ):
             assert (await midfill(home, *arguments))[0] == status
         assert home.processes() == []
 

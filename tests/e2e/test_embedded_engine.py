@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from midfill_daemon.client import Client
+from midfill_daemon.contract import Raw, Result
 from support import tiny_model
 from support.processes import Editor, Home, editing, ended, living_in, soon, working
 
@@ -57,6 +59,27 @@ async def test_a_killed_engine_comes_back(tmp_path: Path, model: Path) -> None:
         explained = await editor.explain()
         assert "stopped" not in explained
         assert "asking the model again" not in explained
+
+
+async def facts(client: Client, **change: object) -> Raw:
+    """What the result of a completion reports."""
+    asked = {"path": "a.py", "language": "python", "suffix": "", "editor": "window", **change}
+    events = [event async for event in client.run("completion", asked)]
+    assert isinstance(events[-1], Result)
+    return events[-1].data
+
+
+async def test_a_request_finds_the_prompt_that_was_read_ahead(tmp_path: Path, model: Path) -> None:
+    prefix = "value = 1\n" * 20 + "total ="
+    async with working(tmp_path, f"embedded:{model}") as editor:
+        client = editor.home.client()
+        try:
+            warm_up = await facts(client, prefix=prefix, max_tokens=0)
+            request = await facts(client, prefix=prefix + " val", max_tokens=4)
+        finally:
+            await client.close()
+    assert warm_up["output_tokens"] == 0
+    assert len(prefix) < warm_up["prompt_tokens"] <= request["cached_tokens"] < request["prompt_tokens"]
 
 
 async def until_another_runs(home: Home, former: psutil.Process) -> None:

@@ -298,7 +298,7 @@ async def test_a_withdrawn_requests_generation_is_joined_by_the_next(typed: str,
     second = ask(desk, f"x = {typed}‸")
     await asyncio.sleep(0)
     hold.set()
-    await check(second, rest)
+    await check(second, rest, source="flight")
     assert (len(client.asked), client.closed) == (1, 0)
 
 
@@ -329,7 +329,7 @@ async def test_a_newer_request_takes_the_place_of_one_that_waits_for_the_model()
     second = ask(desk, "x = v‸")
     await check(first, None, "superseded", "")
     hold.set()
-    await check(second, "alue")
+    await check(second, "alue", source="flight")
     assert len(client.asked) == 1
 
 

@@ -1,14 +1,17 @@
 """Explanations: plain sentences for every outcome, reason and error; no ids, nothing of the document's text."""
 
+import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
+from typing import get_args
 
 import pytest
 
 from midfill_daemon import errors
+from midfill_daemon.contract import Raw
 from midfill_lsp import fit
-from midfill_lsp.explain import HINTS, REASONS, SOURCES, explain
-from midfill_lsp.trace import Outcome, Source, Trace
+from midfill_lsp.explain import CAUSES, HINTS, REASONS, SOURCES, explain
+from midfill_lsp.trace import FITTING, UNRECORDED, Outcome, Source, Trace, recorded, reused
 from midfill_workspace import exclusion
 
 TRACE = Trace("0123456789ab", "src/a.py", "python", by_hand=False, model="m")
@@ -74,11 +77,17 @@ def test_requests_that_were_overtaken(outcome: Outcome, words: str) -> None:
 @pytest.mark.parametrize("message", ["the service refused", "It ended with a full stop.", "", "  "])
 def test_a_failure_is_what_the_daemon_said_and_a_hint(code: str, message: str) -> None:
     said = check(replace(TRACE, outcome="failed", reason=code, message=message), HINTS.get(code, ""))
-    assert (message.strip() or "Something went wrong").lower().rstrip(".") in said.lower()
+    assert (message.strip() or CAUSES.get(code, "Something went wrong")).lower().rstrip(".") in said.lower()
 
 
-def test_every_hint_is_for_an_error_that_exists() -> None:
-    assert HINTS.keys() <= errors.CODES.keys()
+def test_every_hint_and_cause_is_for_an_error_that_exists() -> None:
+    assert HINTS.keys() <= CAUSES.keys() <= errors.CODES.keys()
+
+
+@pytest.mark.parametrize(("reused", "words"), [(None, ""), (0.0, "had 0 %"), (0.926, "had 93 %"), (1.0, "had 100 %")])
+def test_how_much_of_the_prompt_was_cached(reused: float | None, words: str) -> None:
+    said = check(replace(TRACE, outcome="shown", source="model", chars=3, reused=reused), words)
+    assert ("of the prompt in its cache." in said) is (reused is not None)
 
 
 def test_the_stages_add_up() -> None:
@@ -95,3 +104,56 @@ def test_a_document_without_a_path() -> None:
 
 def test_a_reason_of_the_future_is_still_a_sentence() -> None:
     check(replace(TRACE, outcome="nothing", reason="of the future"), UNKNOWN)
+
+
+# --- what was recorded ------------------------------------------------------------------------------
+
+FULL = replace(
+    TRACE,
+    by_hand=True,
+    outcome="shown",
+    source="flight",
+    reason="empty",
+    rules=("scope_end",),
+    shape="block",
+    chars=12,
+    reused=0.5,
+    stages_ms={"cache": 0.25, "model": 120.5},
+)
+
+
+@pytest.mark.parametrize("trace", [TRACE, FULL, replace(TRACE, outcome="failed", reason="provider_timeout")])
+def test_a_recorded_trace_is_explained_as_the_live_one_was(trace: Trace) -> None:
+    posted = {name: value for name, value in asdict(trace).items() if name not in UNRECORDED}
+    found = recorded(trace.id, json.loads(json.dumps(posted)))
+    assert found == replace(trace, path="")
+    check(found, "this document")
+
+
+def test_every_recorded_field_can_be_read_back() -> None:
+    assert FITTING.keys() == {field.name for field in fields(Trace)} - UNRECORDED
+
+
+@pytest.mark.parametrize("odd", [None, 5, -1, True, "of the future", [1], ["of the future"], {"a": "b"}, {}, 1e400])
+def test_what_another_version_recorded_is_still_a_sentence(odd: object) -> None:
+    for outcome in get_args(Outcome):
+        for name in FITTING:
+            check(recorded(TRACE.id, {"outcome": outcome, name: odd}), "this document")
+    assert recorded("1", {"colour": odd}) == Trace("1", "", "", by_hand=False)
+
+
+@pytest.mark.parametrize(
+    ("usage", "share"),
+    [
+        ({"prompt_tokens": 200, "cached_tokens": 150}, 0.75),
+        ({"prompt_tokens": 200, "cached_tokens": 0}, 0.0),
+        ({"prompt_tokens": 200, "cached_tokens": 201}, 1.0),
+        ({"prompt_tokens": 200, "cached_tokens": -1}, None),
+        ({"prompt_tokens": -1, "cached_tokens": -1}, None),
+        ({"prompt_tokens": 0, "cached_tokens": 0}, None),
+        ({"prompt_tokens": "200", "cached_tokens": 1}, None),
+        ({}, None),
+    ],
+)
+def test_the_share_that_was_reused(usage: Raw, share: float | None) -> None:
+    assert reused(usage) == share

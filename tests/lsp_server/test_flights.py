@@ -10,6 +10,7 @@ import pytest
 from midfill_daemon.contract import Shape
 from midfill_daemon.errors import ProviderDown
 from midfill_lsp.flights import LINGER_S, Flight, Flights
+from midfill_lsp.pace import Portion
 from midfill_workspace.snapshot import Snapshot
 from support.buffers import snapshot_of
 from support.daemons import soon
@@ -53,7 +54,7 @@ class Tower:
         self.flights = Flights(lambda: self.linger_s, lambda: self.side_by_side)
 
     def start(self, snapshot: Snapshot, *pieces: Any, shape: Shape = "line") -> tuple[Flight, Stream]:
-        flight, stream = Flight(snapshot, shape, lines=1), Stream(list(pieces))
+        flight, stream = Flight(snapshot, Portion(shape, shape, 1, 64)), Stream(list(pieces))
         self.flights.start(flight, stream.play(), self.landed.append)
         return flight, stream
 

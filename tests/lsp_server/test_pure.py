@@ -1,15 +1,13 @@
-"""The small pure parts of the language server: settings, pace, cache, flights' agreement."""
+"""The small pure parts of the language server: settings, pace, flights' agreement."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from midfill_daemon.contract import Shape
-from midfill_lsp import cache, known, pace, settings
-from midfill_lsp.cache import Answer, Cache
-from midfill_lsp.flights import agrees, typed_since
+from midfill_daemon.contract import InlineModel, Shape
+from midfill_lsp import known, pace, settings, status, typed
+from midfill_lsp.answer import Answer, Known
 from midfill_lsp.settings import Settings
-from midfill_workspace.window import Window
 from support.buffers import snapshot_of
 
 
@@ -31,6 +29,13 @@ from support.buffers import snapshot_of
         ({"debounceMs": float("nan")}, {}, "debounceMs: must be a number"),
         ({"enabled": "yes", "maxTokens": 5}, {"max_tokens": 5}, "enabled: must be true or false"),
         ({"trigger": "sometimes"}, {}, "trigger: must be automatic or manual"),
+        ({"speculation": "always"}, {"speculation": "always"}, ""),
+        ({"speculation": False}, {}, "speculation: must be auto, off or always"),
+        ({"speculation": ["off"]}, {}, "speculation: must be auto, off or always"),
+        ({"speculationTokensPerMinute": 0}, {"speculation_tokens_per_minute": 0}, ""),
+        ({"speculationTokensPerMinute": 1_000_000}, {"speculation_tokens_per_minute": 1_000_000}, ""),
+        ({"speculationTokensPerMinute": 1_000_001}, {}, "speculationTokensPerMinute: must be a whole number from 0"),
+        ({"speculationTokensPerMinute": None}, {}, "speculationTokensPerMinute: must be a whole number from 0"),
         ({"exclude": "*.sql"}, {}, "exclude: must be a list of texts"),
         ({"debouncems": 1}, {}, "did you mean debounceMs?"),
         ({"model": "http://evil"}, {}, "your own configuration file only"),
@@ -63,7 +68,7 @@ def test_pace(client_wait_s: float, since_change_s: float, by_hand: bool, fresh_
 
 
 @pytest.mark.parametrize(
-    ("then", "now", "typed"),
+    ("then", "now", "added"),
     [
         ("a‸b", "ax‸b", "x"),
         ("a‸b", "a‸b", ""),
@@ -77,97 +82,59 @@ def test_pace(client_wait_s: float, since_change_s: float, by_hand: bool, fresh_
         ("one\ntwo‸", "one changed\ntwo!", "!"),
     ],
 )
-def test_typed_since(then: str, now: str, typed: str | None) -> None:
-    assert typed_since(snapshot_of(then), snapshot_of(now.replace("‸", "") + "‸").lines) == typed
+def test_typed_since(then: str, now: str, added: str | None) -> None:
+    place = typed.place_of(snapshot_of(then))
+    assert typed.since(place, snapshot_of(now.replace("‸", "") + "‸").lines) == added
 
 
 @pytest.mark.parametrize(
-    ("text", "typed", "agreed"),
+    ("text", "added", "agreed"),
     [("", "x", True), ("x", "", True), ("xy", "x", True), ("x", "xy", True), ("xy", "xz", False)],
 )
-def test_agrees(text: str, typed: str, agreed: bool) -> None:
-    assert agrees(text, typed) is agreed
-
-
-def test_keys_keep_their_parts_apart() -> None:
-    keys = {
-        cache.key("r", "p", Window("ab", "c")),
-        cache.key("r", "p", Window("a", "bc")),
-        cache.key("r", "pa", Window("b", "c")),
-        cache.key("rp", "", Window("ab", "c")),
-        cache.key("r", "p", Window("\ud800", "")),
-    }
-    assert len(keys) == 5
-    assert cache.key("r", "p", Window("ab", "c")) == cache.key("r", "p", Window("ab", "c"))
-
-
-def stored(text: str, prefix: str = "a", suffix: str = "z", at_s: float = 0.0, limit_bytes: int = 10_000) -> Cache:
-    answers = Cache(limit_bytes)
-    window = Window(prefix, suffix)
-    answers.store(cache.key("r", "p", window), "p", Answer(text, window, at_s))
-    return answers
+def test_agrees(text: str, added: str, agreed: bool) -> None:
+    assert typed.agrees(text, added) is agreed
 
 
 @pytest.mark.parametrize(
-    ("prefix", "suffix", "now_s", "rest"),
+    ("text", "block_end", "buffer", "shape", "unit"),
     [
-        ("a", "z", 0.0, None),
-        ("ab", "z", 0.0, "cd"),
-        ("abcd", "z", 0.0, None),
-        ("ax", "z", 0.0, None),
-        ("ab", "y", 0.0, None),
-        ("", "z", 0.0, None),
-        ("ab", "z", cache.LIFETIME_S + 1, None),
+        ("1)\nmore", 0, "f(‸", "line", "1)"),
+        ("1)", 0, "f(‸", "line", "1)"),
+        ("\n    next()\nmore", 0, "f()‸", "line", "\n    next()"),
+        ("\n\n    next()\nmore", 0, "f()‸", "line", "\n\n    next()"),
+        ("\n    next()\nmore", 0, "f(‸)", "line", ""),
+        ("    a\n    b\nc", 0, "def f():\n‸", "block", "    a\n    b"),
+        ("    a\n    b\nc", 5, "def f():\n‸", "block", "    a"),
+        ("", 0, "f(‸", "line", ""),
     ],
 )
-def test_typed_through(prefix: str, suffix: str, now_s: float, rest: str | None) -> None:
-    assert stored("bcd").typed_through("p", Window(prefix, suffix), now_s) == rest
-
-
-def test_an_answer_expires() -> None:
-    answers = stored("b")
-    digest = cache.key("r", "p", Window("a", "z"))
-    assert answers.get(digest, cache.LIFETIME_S) is not None
-    assert answers.get(digest, cache.LIFETIME_S + 0.1) is None
-    assert len(answers) == 0
-
-
-def test_the_cache_is_bounded_by_bytes_and_drops_the_least_recently_used() -> None:
-    answers = Cache(limit_bytes=3 * (cache.ENTRY_OVERHEAD_BYTES + 102))
-    digests = [bytes([index]) for index in range(4)]
-    for index, digest in enumerate(digests):
-        answers.store(digest, str(index), Answer("x" * 100, Window("a", "z"), 0.0))
-        answers.get(digests[0], 0.0)
-    assert [answers.get(digest, 0.0) is not None for digest in digests] == [True, False, True, True]
-
-
-def test_an_answer_larger_than_the_cache_is_not_kept() -> None:
-    assert len(stored("x" * 20_000)) == 0
-
-
-def test_a_longer_answer_replaces_the_shorter_one_of_its_window() -> None:
-    answers = stored("bcd")
-    window = Window("a", "z")
-    answers.store(cache.key("r", "p", window), "p", Answer("bcdefg", window, 1.0, complete=True))
-    assert answers.typed_through("p", Window("abc", "z"), 1.0) == "defg"
-    assert answers.is_complete("p", Window("abc", "z"))
-    assert not answers.is_complete("p", Window("x", "z"))
+def test_unit(text: str, block_end: int, buffer: str, shape: Shape, unit: str) -> None:
+    assert known.unit(Known(Answer(text, block_end)), snapshot_of(buffer), shape) == unit
 
 
 @pytest.mark.parametrize(
-    ("text", "buffer", "shape", "unit"),
+    ("gaps_s", "typical_s", "delay_s"),
     [
-        ("1)\nmore", "f(‸", "line", "1)"),
-        ("1)", "f(‸", "line", "1)"),
-        ("\n    next()\nmore", "f()‸", "line", "\n    next()"),
-        ("\n\n    next()\nmore", "f()‸", "line", "\n\n    next()"),
-        ("\n    next()\nmore", "f(‸)", "line", ""),
-        ("    a\n    b\nc", "def f():\n‸", "block", "    a\n    b"),
-        ("", "f(‸", "line", ""),
+        ([], 0.0, 0.075),
+        ([0.05] * 20, 0.0, 0.075),
+        ([0.15] * 20, 0.0, 0.0375),
+        ([0.3] * 20, 0.0, 0.0),
+        ([0.05] * 20, 0.5, 0.0375),
+        ([0.05] * 20, 0.8, 0.0),
+        ([5.0] * 20, 0.0, 0.075),
     ],
 )
-def test_unit(text: str, buffer: str, shape: Shape, unit: str) -> None:
-    assert known.unit(text, snapshot_of(buffer), shape) == unit
+def test_who_types_slowly_and_whose_model_is_slow_does_not_wait(
+    gaps_s: list[float], typical_s: float, delay_s: float
+) -> None:
+    rhythm, now_s = pace.Rhythm(), 0.0
+    for gap_s in gaps_s:
+        now_s += gap_s
+        rhythm.note(now_s)
+    delay = pace.delay_s(
+        Settings(), by_hand=False, fresh_line=False, since_change_s=0.0, typical_s=typical_s, gap_s=rhythm.gap_s
+    )
+    assert delay == pytest.approx(delay_s)
 
 
 @pytest.mark.parametrize(
@@ -193,13 +160,19 @@ def test_has_unit(text: str, has: bool) -> None:
     [
         ([], "normal"),
         ([9.0, 9.0], "normal"),
-        ([4.0] * 3, "short"),
+        ([3.0] * 3, "short"),
+        ([4.5] * 3, "line"),
         ([9.0] * 3, "by_hand"),
-        ([None] * 3, "by_hand"),
+        ([None] * 3, "short"),
+        ([None] * 4, "line"),
+        ([None] * 5, "by_hand"),
         ([9.0] * 10 + [1.0], "by_hand"),
         ([9.0] * 10 + [1.0] * 2, "normal"),
-        ([4.0] * 5 + [2.5] * 5, "short"),
-        ([4.0] * 5 + [2.5] * 5 + [1.0] * 3, "normal"),
+        ([4.5] * 10 + [3.0] * 5, "line"),
+        ([4.5] * 10 + [2.6] * 6, "short"),
+        ([3.0] * 5 + [2.0] * 6, "short"),
+        ([3.0] * 5 + [1.6] * 6, "normal"),
+        ([3.0] * 5 + [2.0] * 5 + [1.0] * 3, "normal"),
         ([1.0, None, 1.0, 1.0], "normal"),
     ],
 )
@@ -208,6 +181,22 @@ def test_health(took: list[float | None], level: str) -> None:
     for at_s, each in enumerate(took):
         health.note(float(at_s), 30.0 if each is None else each, failed=each is None)
     assert health.level == level
+
+
+LOADED = InlineModel(ready=True, name="m")
+LOADING = InlineModel(ready=False, code="loading", reason="the model is still loading")
+
+
+@pytest.mark.parametrize("level", get_args(pace.Level))
+def test_each_level_of_health_has_its_words(level: str) -> None:
+    told = status.of_health(level, LOADED)
+    assert (told.state, told.model) == ("ready" if level == "normal" else "slow", "m")
+    assert bool(told.reason) is (level != "normal")
+    assert status.of_health(level, LOADING) == status.of_model(LOADING)
+
+
+def test_no_two_levels_have_the_same_words() -> None:
+    assert len(set(status.SLOW.values())) == len(status.SLOW)
 
 
 def test_a_model_that_is_asked_by_hand_only_is_tried_again_now_and_then() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -131,6 +131,30 @@ async def test_changed_options_count_from_the_next_request_on() -> None:
         it.session.configure({"disabledLanguages": []})
         assert await it.text(uri, 4) == "answer"
         assert len(it.client.asked) == 1
+
+
+START = {"debounceMs": 5, "disabledLanguages": ["lua"]}
+AT_START = Settings(debounce_s=0.005, disabled_languages=("lua",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([{"trigger": "manual"}], replace(AT_START, trigger="manual")),
+        ([{"trigger": "manual"}, {"enabled": False}], replace(AT_START, enabled=False)),
+        ([{"trigger": "manual"}, {}], AT_START),
+        ([{"midfill": {"disabledLanguages": []}}, {"midfill": {}}], AT_START),
+        ([{"disabledLanguages": []}], replace(AT_START, disabled_languages=())),
+        ([{"trigger": "manual"}, None], replace(AT_START, trigger="manual")),
+        ([{"trigger": "manual"}, "nonsense"], replace(AT_START, trigger="manual")),
+        ([{"trigger": "manual"}, {"trigger": "nonsense"}], AT_START),
+    ],
+)
+async def test_an_option_that_is_removed_is_as_it_was_at_the_start(changes: list[Any], expected: Settings) -> None:
+    async with window(options=START) as it:
+        for change in changes:
+            it.session.configure(change)
+        assert it.session.desk.settings == expected
 
 
 async def test_without_folders_the_root_names_the_documents() -> None:
@@ -329,6 +353,19 @@ async def test_a_stale_answer_is_never_sent(happens: str) -> None:
         hold.set()
         async with asyncio.timeout(20):
             assert await asked is None
+
+
+async def test_closing_the_window_posts_what_has_gathered() -> None:
+    async with window(["value"]) as it:
+        await it.text(it.open("x = "), 4)
+    assert [row["kind"] for row in it.client.posted[-1]] == ["trace", "shown"]
+
+
+async def test_closing_a_window_that_lost_its_daemon_starts_none() -> None:
+    async with window(["value"]) as it:
+        await it.text(it.open("x = "), 4)
+        it.client.shaken = 0
+    assert it.client.posted == []
 
 
 async def test_closing_the_window_ends_everything() -> None:

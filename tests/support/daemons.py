@@ -64,8 +64,8 @@ async def within(event: asyncio.Event) -> None:
 
 # --- a model that a test steers --------------------------------------------------------------------
 
-Turn = str | ProviderError | asyncio.Event
-"""A piece of text, a failure, or an event to wait for."""
+Turn = str | Usage | ProviderError | asyncio.Event
+"""A piece of text, what is known of the prompt, a failure, or an event to wait for."""
 
 
 @dataclass(slots=True)
@@ -108,6 +108,9 @@ class Steered:
                     continue
                 if isinstance(turn, ProviderError):
                     raise turn
+                if isinstance(turn, Usage):
+                    yield turn
+                    continue
                 if self.clock:
                     self.clock.now_s += 0.01
                 yield Piece(turn)

@@ -166,6 +166,7 @@ class FakeLlamaServer(FakeService):
         }
     )
     props_status: int = 200
+    progress: Json = field(default_factory=lambda: {"total": 100, "cache": 10, "processed": 100, "time_ms": 180})
     timings: Json = field(default_factory=lambda: {"cache_n": 10, "prompt_n": 90, "prompt_per_second": 500.0})
 
     @property
@@ -189,7 +190,7 @@ class FakeLlamaServer(FakeService):
         limit = int(request.body["n_predict"])
         sent = self.tokens[: max(1, limit)]  # The real server, asked for no token, sends one.
         base = {"index": 0, "id_slot": request.body.get("id_slot", -1), "tokens_evaluated": 100}
-        progress = {**base, "content": "", "stop": False, "prompt_progress": {"total": 100, "processed": 100}}
+        progress = {**base, "content": "", "stop": False, "prompt_progress": self.progress}
         pieces = [{**base, "content": text, "stop": False, "tokens": [7]} for text in sent]
         final = {
             **base,

@@ -69,6 +69,10 @@ class ScriptedClient(Client):
             raise
         yield Result()
 
+    @property
+    def is_connected(self) -> bool:
+        return self.shaken > 0
+
     async def connect(self) -> Health:
         self.shaken += 1
         given = self.handshakes.pop(0) if len(self.handshakes) > 1 else self.handshakes[0]

@@ -7,6 +7,7 @@ const ICONS = {
   working: '$(sync~spin)',
   cached: '$(zap)',
   manual: '$(chevron-right)',
+  slow: '$(watch)',
   off: '$(circle-slash)',
   error: '$(error)',
   disconnected: '$(debug-disconnect)',

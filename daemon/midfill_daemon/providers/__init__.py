@@ -39,14 +39,18 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The last value of a complete stream. Counts are tokens; -1 where the service does not tell."""
+    """The last value of a complete stream. Counts are tokens; -1 where the service does not tell.
+
+    A service that tells about the prompt before it answers has one more before the first Piece, without `finish`:
+    most completions are closed long before their end.
+    """
 
     prompt_tokens: int = -1
     cached_tokens: int = -1
     output_tokens: int = -1
     prefill_tokens_s: float = -1.0
     finish: str = "stop"
-    """`stop` or `length`."""
+    """`stop` or `length`; "" while the answer is still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class ModelInfo:
     control_tokens: frozenset[str] = frozenset()
     """Those of `fim.CONTROL_TOKENS` that the tokenizer maps to one token each; empty when it cannot be asked."""
     suffix_field: bool = False
+    reads_ahead: bool = False
+    """Whether a prompt that is sent with `max_tokens=0` is in the KV cache for the next request, and costs nothing."""
     chars_per_token: float = 3.0
     prefill_tokens_s: float = 1000.0
 

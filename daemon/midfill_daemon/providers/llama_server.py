@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -95,6 +96,7 @@ class LlamaServer:
             slots=self._slots or max(1, _count(props, "total_slots")),
             local=self._local,
             control_tokens=self._control_tokens,
+            reads_ahead=True,
             chars_per_token=CHARS_PER_TOKEN,
             prefill_tokens_s=self._prefill_tokens_s or DEFAULT_PREFILL_TOKENS_S,
         )
@@ -163,17 +165,21 @@ class LlamaServer:
                 raise _refusal(response.status_code, response.headers, await response.aread(), body["prompt"])
             async with aclosing(_events(response.aiter_bytes())) as events:
                 event: Mapping[str, Any] = {}
+                progress: Mapping[str, Any] = {}
                 while event.get("stop") is not True:
                     async with asyncio.timeout(self._timeout_s):
-                        event = await _next_text(events)
+                        event, progress = await _next_text(events)
                     if "error" in event:
                         raise _reported(event, body["prompt"])
                     # Asked for no tokens, the server still sends one.
                     if event.get("content") and body["n_predict"]:
+                        if "cache" in progress:
+                            yield _prompt_usage(progress)
                         yield Piece(str(event["content"]))
                 await _drain(events)
         self._learn(event)
-        yield _usage(event)
+        # Asked for no tokens, the server counts the one that it sent.
+        yield _usage(event) if body["n_predict"] else replace(_usage(event), output_tokens=0)
 
     def _learn(self, event: Mapping[str, Any]) -> None:
         timings = _timings(event)
@@ -215,11 +221,14 @@ def _turns(messages: tuple[Message, ...]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.text} for message in messages]
 
 
-async def _next_text(events: AsyncIterator[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The next event that carries text, an error or the end; progress is skipped."""
+async def _next_text(events: AsyncIterator[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The next event that carries text, an error or the end, and the progress that was reported before it."""
+    progress: Mapping[str, Any] = {}
     async for event in events:
         if event.get("content") or event.get("stop") is True or "error" in event:
-            return event
+            return event, progress
+        reported = event.get("prompt_progress")
+        progress = reported if isinstance(reported, Mapping) else progress
     raise EOFError
 
 
@@ -267,6 +276,10 @@ def _reported(event: Mapping[str, Any], prompt: str) -> ProviderError:
     """The error for a failure that the server reports inside a stream that began well."""
     code = event["error"].get("code") if isinstance(event["error"], Mapping) else None
     return upstream.refusal(upstream.reported_status(code), {}, event, prompt, upstream.now())
+
+
+def _prompt_usage(progress: Mapping[str, Any]) -> Usage:
+    return Usage(_count(progress, "total", -1), _count(progress, "cache", -1), finish="")
 
 
 def _usage(event: Mapping[str, Any]) -> Usage:

@@ -64,6 +64,10 @@ class Scripted:
         """Nothing is open."""
 
     async def stream(self, generation: Generation) -> AsyncGenerator[Piece | Usage, None]:
+        if generation.max_tokens == 0:
+            # There is nothing to warm up, and no rule to use up.
+            yield Usage(0, 0, 0, finish="length")
+            return
         self.calls += 1
         try:
             rule = self._rule(_before_caret(generation, *self._markers))

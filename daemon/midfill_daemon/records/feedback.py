@@ -19,16 +19,17 @@ class Feedback:
     data: Mapping[str, Any]
 
 
-def last(database: Path, count: int) -> list[Feedback]:
-    """The newest events, newest first; none when nothing was ever recorded."""
+def last(database: Path, count: int, kind: str = "") -> list[Feedback]:
+    """The newest events, of any kind or of one, newest first; none when nothing was ever recorded."""
     if not database.exists():
         return []
     # Imported here: SQLAlchemy costs half a second.
-    from sqlalchemy import select
+    from sqlalchemy import select, true
 
     from midfill_daemon.records import schema, store
 
     columns = [schema.FEEDBACK.c[field.name] for field in fields(Feedback)]
-    newest = select(*columns).order_by(schema.FEEDBACK.c.id.desc()).limit(count)
+    wanted = schema.FEEDBACK.c.kind == kind if kind else true()
+    newest = select(*columns).where(wanted).order_by(schema.FEEDBACK.c.id.desc()).limit(count)
     with store.reading(database) as connection:
         return [Feedback(*row) for row in connection.execute(newest)]

@@ -27,16 +27,17 @@ NEAR_LIMIT = 0.8
 
 
 def parse(raw: Raw) -> CompletionRequest:
+    max_tokens = _tokens(raw)
     return CompletionRequest(
         path=_text(raw, "path", 4_096),
         language=_text(raw, "language", 128),
         prefix=_text(raw, "prefix", TEXT_LIMIT_CHARS),
         suffix=_text(raw, "suffix", TEXT_LIMIT_CHARS),
         shape=_choice(raw, "shape", get_args(Shape), "block"),
-        max_tokens=_tokens(raw),
+        max_tokens=max_tokens,
         repository=_text(raw, "repository", 1_024, ""),
         snippets=_snippets(raw.get("snippets", [])),
-        priority=_choice(raw, "priority", get_args(Priority), "interactive"),
+        priority=_priority(raw, max_tokens),
         editor=_text(raw, "editor", 128, ""),
     )
 
@@ -55,6 +56,12 @@ def _choice(raw: Raw, name: str, allowed: tuple[Any, ...], default: str) -> Any:
     if value not in allowed:
         raise BadInput(f"{name}: must be one of {', '.join(allowed)}")
     return value
+
+
+def _priority(raw: Raw, max_tokens: int) -> Priority:
+    priority: Priority = _choice(raw, "priority", get_args(Priority), "interactive")
+    # Nobody waits for a warm-up.
+    return "speculative" if max_tokens == 0 and priority == "interactive" else priority
 
 
 def _tokens(raw: Raw) -> int:
@@ -97,6 +104,8 @@ class Plan:
     """All of them; the service is told at most four, the guard enforces the rest."""
     lead: str
     """Blanks left off the prompt's end, which the answer may begin with."""
+    is_idle: bool = False
+    """A warm-up of a service that keeps no prompts, or is paid for each: the model is not asked."""
 
 
 async def route(request: CompletionRequest, run: Run) -> Plan:
@@ -105,7 +114,8 @@ async def route(request: CompletionRequest, run: Run) -> Plan:
         raise Busy("this editor asks too often; see `limits` in `midfill config`")
     model = await run.services.gateway.model("inline")
     stops = _line_stops(request) + fim.FORMATS[model.format].stops
-    return Plan(request, model.revision(PROMPT_VERSION), model.format, stops, _lead(request, model))
+    is_idle = request.max_tokens == 0 and not model.info.reads_ahead
+    return Plan(request, model.revision(PROMPT_VERSION), model.format, stops, _lead(request, model), is_idle)
 
 
 def _line_stops(request: CompletionRequest) -> tuple[str, ...]:
@@ -124,6 +134,9 @@ def _lead(request: CompletionRequest, model: Model) -> str:
 async def build(request: CompletionRequest, model: Model) -> Generation:
     """Render the prompt for `model`; it is never cut once it is rendered."""
     request = await _fit(request, model)
+    if request.max_tokens == 0 and fim.FORMATS[model.format].is_prefix_first:
+        # After the next key llama.cpp finds again only what stands before the caret, even with `n_cache_reuse`.
+        request = replace(request, suffix="")
     prefix = request.prefix.removesuffix(_lead(request, model))
     parts = fim.Parts(prefix, request.suffix, request.path, request.repository, request.snippets, request.language)
     generation = Generation(
@@ -208,7 +221,8 @@ def _messages(parts: fim.Parts) -> tuple[Message, ...]:
 
 async def handle(plan: Plan, run: Run) -> AsyncGenerator[str | Event, None]:
     call = ModelCall(
-        task="completion",
+        # A row of its own kind: the share of a warm-up that was cached says nothing about requests.
+        task="completion" if plan.request.max_tokens else "warm_up",
         tier="inline",
         prompt_version=PROMPT_VERSION,
         build=lambda model: build(plan.request, model),
@@ -217,12 +231,17 @@ async def handle(plan: Plan, run: Run) -> AsyncGenerator[str | Event, None]:
         editor=plan.request.editor,
     )
     yield contract.Status("revision", plan.revision)
+    if plan.is_idle:
+        return
     async with aclosing(run.services.gateway.stream(call)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Piece):
                 yield piece.text
-            else:
-                run.facts.update(asdict(piece))
+                continue
+            run.facts.update(asdict(piece))
+            if not piece.finish:
+                # Before the text, because the result comes only to those who stay to the end.
+                yield contract.Status("prompt", data=dict(run.facts))
 
 
 # --- guard ----------------------------------------------------------------------------------------
