@@ -13,7 +13,16 @@ from time import perf_counter
 from typing import Any
 
 from bench import measures
-from bench.measures import COMPLETIONS_PER_S, OPEN_LANGUAGES, Figures, completion_ms, line_cpu_ms, p99, traffic
+from bench.measures import (
+    COMPLETIONS_PER_S,
+    OPEN_LANGUAGES,
+    Figures,
+    assert_known,
+    completion_ms,
+    line_cpu_ms,
+    p99,
+    traffic,
+)
 from bench.process import cpu_s, rss_mb
 from bench.servers import server
 from bench.typist import Typist, opening, source
@@ -85,6 +94,8 @@ async def open_files(environment: Mapping[str, str], effort: Effort) -> Axis:
         for press in PRESSES[: effort.hit_keys]:
             for count, typist in typists.items():
                 hits_ms[count].append(await press(typist))
+        for client in clients.values():
+            await assert_known(client)
         cpu_ms: dict[int, list[float]] = {count: [] for count in OPEN_FILES}
         for number in range(1, effort.passes + 1):
             for count, typist in typists.items():

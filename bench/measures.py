@@ -78,14 +78,14 @@ async def hits(environment: Mapping[str, str], effort: Effort) -> Figures:
             for press in (lambda each: each.key("q"), Typist.backspace):
                 hit_ms.append(await press(ours))
                 floor_ms.append(await press(floor))
-        await _assert_known(our_client)
+        await assert_known(our_client)
         for _ in range(effort.hit_keys // len(TYPED) + 1):
             for typist in (ours, floor):
                 typist.start_line(0)
             for letter in TYPED:
                 typed_ms.append(await ours.key(letter))
                 await floor.key(letter)
-            await _assert_known(our_client)
+            await assert_known(our_client)
     return {
         "hit_ms_p50": median(hit_ms),
         "floor_ms_p50": median(floor_ms),
@@ -95,7 +95,7 @@ async def hits(environment: Mapping[str, str], effort: Effort) -> Figures:
     }
 
 
-async def _assert_known(client: StdioClient) -> None:
+async def assert_known(client: StdioClient) -> None:
     account = await client.request("workspace/executeCommand", {"command": "midfill.explain"})
     assert "without asking the model" in account or "typing out" in account, account
 
