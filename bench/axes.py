@@ -275,8 +275,9 @@ def _look_up_us(look_up: Callable[[Snapshot], object], numbers: Sequence[int], *
 
 def entry(number: int) -> Snapshot:
     path = f"file_{number % FILES}.py"
-    line = f"value_{number} = "
-    return Snapshot(f"file:///bench/{path}", path, 1, "python", [line], 0, len(line))
+    # Each at a place of its own: the cache keeps only so many answers for the same lines around a caret.
+    above, line = f"# number {number}\n", f"value_{number} = "
+    return Snapshot(f"file:///bench/{path}", path, 1, "python", [above, line], 1, len(line))
 
 
 # --- editors on one daemon ------------------------------------------------------------------------
