@@ -18,7 +18,7 @@ from midfill_lsp.habits import Habits
 from midfill_lsp.link import Link
 from midfill_lsp.machine import Machine
 from midfill_lsp.newest import Newest
-from midfill_lsp.pace import Health, Level, Rhythm
+from midfill_lsp.pace import Health, Level, Portion, Rhythm
 from midfill_lsp.settings import Settings
 from midfill_lsp.trace import Source, Trace, reused
 from midfill_workspace import scope, window
@@ -94,9 +94,7 @@ async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
         return Fitted("")
     with desk.newest.turn(snapshot.uri) as over:
         desk.habits.saw(snapshot)
-        # A hit never waits and never parses.
-        found = desk.cache.look_up(desk.revision, snapshot, desk.clock())
-        trace.source = ("typed-through" if found.typed else "cache") if found else ""
+        found = _look_up(ask, desk, trace)
         watch.lap("cache")
         while found is None:
             source: Source = "flight"
@@ -123,11 +121,12 @@ async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
 
 def think_ahead(ask: Ask, desk: Desk) -> None:
     """While the user pauses: ask for the next place where they are likely to type, unless it is known what belongs there."""
-    if _refusal(ask, desk) or desk.flights.is_running(ask.snapshot.uri):
+    if desk.health.level != "normal" or desk.flights.is_running(ask.snapshot.uri) or _refusal(ask, desk):
         return
     for place in speculate.likely_places(ask.snapshot):
         if not desk.cache.has(desk.revision, place, desk.clock()):
-            _guess(_flight(place, scope.shape(place, invoked=False), desk), desk, desk.elsewhere_stakes)
+            portion = _portion(scope.shape(place, invoked=False), desk)
+            _guess(Flight(place, portion), desk, desk.elsewhere_stakes)
             return
 
 
@@ -139,6 +138,15 @@ def _refusal(ask: Ask, desk: Desk) -> str:
     if not ask.by_hand and not desk.health.may_ask(desk.clock()):
         return "slow"
     return ask.excluded
+
+
+def _look_up(ask: Ask, desk: Desk, trace: Trace) -> Known | None:
+    """What is known for this place; it never waits and never parses. Who asks by hand is not told that there is nothing."""
+    found = desk.cache.look_up(desk.revision, ask.snapshot, desk.clock())
+    if found is None or (ask.by_hand and not found.text):
+        return None
+    trace.source = "typed-through" if found.typed else "cache"
+    return found
 
 
 def _worth_waiting_for(snapshot: Snapshot, desk: Desk) -> list[tuple[Flight, str]]:
@@ -182,16 +190,15 @@ async def _is_over(over: asyncio.Future[None], wait_s: float, desk: Desk) -> boo
 
 def _take_off(ask: Ask, desk: Desk) -> Flight:
     """Start a generation; what it yields is cached even if nobody waits for it in the end."""
-    flight = _flight(ask.snapshot, scope.shape(ask.snapshot, ask.by_hand), desk)
+    flight = Flight(ask.snapshot, _portion(scope.shape(ask.snapshot, ask.by_hand), desk))
     desk.next_stakes.earn()
     desk.elsewhere_stakes.earn()
     _start(flight, desk)
     return flight
 
 
-def _flight(snapshot: Snapshot, shape: Shape, desk: Desk, given: str = "") -> Flight:
-    portion = pace.portion(shape, desk.settings, ahead=desk.reads_ahead, level=desk.health.level)
-    return Flight(snapshot, portion, text=given, given=len(given))
+def _portion(shape: Shape, desk: Desk) -> Portion:
+    return pace.portion(shape, desk.settings, ahead=desk.reads_ahead, level=desk.health.level)
 
 
 def _land(flight: Flight, added: str, source: Source, trace: Trace) -> Known | None:
@@ -233,8 +240,9 @@ def _follow_up(found: Known, fitted: Fitted, ask: Ask, desk: Desk, trace: Trace)
             (desk.next_stakes if guess.start else desk.elsewhere_stakes).won()
     desk.habits.gave(ask.snapshot, fitted.text)
     if _needs_more(found, fitted, desk) and not desk.flights.is_running(ask.snapshot.uri):
+        portion = pace.portion("line", desk.settings, ahead=True)
         # The continuation belongs to the same answer, so that typing or accepting any part of it finds the rest.
-        _guess(_flight(ask.snapshot, "line", desk, given=found.text), desk, desk.next_stakes)
+        _guess(Flight(ask.snapshot, portion, text=found.text, given=len(found.text)), desk, desk.next_stakes)
 
 
 def _needs_more(found: Known, fitted: Fitted, desk: Desk) -> bool:
@@ -250,9 +258,13 @@ def _needs_more(found: Known, fitted: Fitted, desk: Desk) -> bool:
 
 
 def _guess(flight: Flight, desk: Desk, stakes: Stakes) -> None:
-    """Start a generation that nobody has asked for, if this is a time for it and there is something left to lose."""
+    """Start a generation that nobody has asked for, if this is a time for it and there is something left to lose.
+
+    One at a time. What it reserves of the budget is settled when it lands; one that is closed keeps it, because what a
+    service charges for that is not known.
+    """
     tokens, now_s = flight.portion.max_tokens, desk.clock()
-    if _forbids(tokens, now_s, desk) or not stakes.bet():
+    if desk.flights.is_guessing or _forbids(tokens, now_s, desk) or not stakes.bet():
         return
     desk.budget.take(tokens, now_s)
     flight.guess = Guess(flight.given)
@@ -296,6 +308,9 @@ def _start(flight: Flight, desk: Desk) -> None:
     def store(landed: Flight) -> None:
         if landed.guess is None:
             _note_health(landed, desk.clock() - started_s, desk)
+        else:
+            used_tokens = int((len(landed.text) - landed.given) / desk.link.model.chars_per_token)
+            desk.budget.settle(portion.max_tokens, used_tokens, desk.clock())
         if landed.error is None:
             _store(landed, desk)
 
@@ -317,7 +332,8 @@ def _store(flight: Flight, desk: Desk) -> None:
     grown = shaped.text.startswith(given) and len(shaped.text) > len(given)
     flight.text, flight.rules = (shaped.text if grown else given), shaped.rules
     ended = flight.guess is not None and not grown
-    flight.answer = Answer(flight.text, shaped.end if grown else 0, complete=ended, guess=flight.guess)
+    block_end = min(shaped.end, len(flight.text))
+    flight.answer = Answer(flight.text, block_end, complete=ended, guess=flight.guess)
     desk.cache.store(flight.revision or desk.revision, snapshot, flight.answer, desk.clock())
 
 

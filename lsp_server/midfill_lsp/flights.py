@@ -100,6 +100,10 @@ class Flights:
     def is_running(self, uri: str) -> bool:
         return bool(self._running.get(uri))
 
+    @property
+    def is_guessing(self) -> bool:
+        return any(flight.guess is not None for flights in self._running.values() for flight in flights)
+
     def find(self, snapshot: Snapshot) -> list[tuple[Flight, str]]:
         """The generations that may answer a request at this caret, and what was typed since each began; newest first."""
         found: list[tuple[Flight, str]] = []
