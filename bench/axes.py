@@ -29,9 +29,8 @@ from bench.typist import Typist, opening, source
 from midfill_cli.editor import SERVER
 from midfill_cli.stdio_client import StdioClient
 from midfill_daemon.client import Client
-from midfill_lsp import cache
-from midfill_lsp.cache import Answer, Cache
-from midfill_workspace import window
+from midfill_lsp.answer import Answer
+from midfill_lsp.cache import Cache
 from midfill_workspace.snapshot import Snapshot
 
 Axis = Mapping[int, Figures]
@@ -55,7 +54,6 @@ CACHE_BYTES = 4 * 1024**3
 BATCH, LOOK_UP_BATCHES = 200, 300
 STORE_BATCH, STORE_BATCHES = 20, 25
 """Few, so that storing does not change the smallest size much."""
-WINDOW_CHARS = 8_000
 FILES = 1_000
 REVISION = "scripted"
 
@@ -238,15 +236,13 @@ def _in_caches(sizes: Sequence[int]) -> Axis:
 
 def cache_calls(limit_bytes: int) -> tuple[Callable[[Snapshot], object], Callable[[Snapshot, str], None]]:
     """How a request looks up and stores; nothing else here knows the cache."""
-    answers = Cache(limit_bytes)
+    cache = Cache(limit_bytes)
 
     def look_up(snapshot: Snapshot) -> object:
-        view = window.cut(snapshot, WINDOW_CHARS)
-        return answers.get(cache.key(REVISION, snapshot.path, view), 0.0)
+        return cache.look_up(REVISION, snapshot, 0.0)
 
     def store(snapshot: Snapshot, text: str) -> None:
-        view = window.cut(snapshot, WINDOW_CHARS)
-        answers.store(cache.key(REVISION, snapshot.path, view), snapshot.path, Answer(text, view, 0.0))
+        cache.store(REVISION, snapshot, Answer(text), 0.0)
 
     return look_up, store
 
@@ -278,9 +274,10 @@ def _look_up_us(look_up: Callable[[Snapshot], object], numbers: Sequence[int], *
 
 
 def entry(number: int) -> Snapshot:
+    """A place like no other, in one of many files."""
     path = f"file_{number % FILES}.py"
-    line = f"value_{number} = "
-    return Snapshot(f"file:///bench/{path}", path, 1, "python", [line], 0, len(line))
+    lines = [f"value_{number} = compute({number})\n", "result = "]
+    return Snapshot(f"file:///bench/{path}", path, 1, "python", lines, 1, len(lines[1]))
 
 
 # --- editors on one daemon ------------------------------------------------------------------------
