@@ -236,13 +236,13 @@ def _in_caches(sizes: Sequence[int]) -> Axis:
 
 def cache_calls(limit_bytes: int) -> tuple[Callable[[Snapshot], object], Callable[[Snapshot, str], None]]:
     """How a request looks up and stores; nothing else here knows the cache."""
-    answers = Cache(limit_bytes)
+    cache = Cache(limit_bytes)
 
     def look_up(snapshot: Snapshot) -> object:
-        return answers.look_up(REVISION, snapshot, 0.0)
+        return cache.look_up(REVISION, snapshot, 0.0)
 
     def store(snapshot: Snapshot, text: str) -> None:
-        answers.store(REVISION, snapshot, Answer(text), 0.0)
+        cache.store(REVISION, snapshot, Answer(text), 0.0)
 
     return look_up, store
 
@@ -274,10 +274,10 @@ def _look_up_us(look_up: Callable[[Snapshot], object], numbers: Sequence[int], *
 
 
 def entry(number: int) -> Snapshot:
+    """A place like no other, in one of many files."""
     path = f"file_{number % FILES}.py"
-    # Each at a place of its own: the cache keeps only so many answers for the same lines around a caret.
-    above, line = f"# number {number}\n", f"value_{number} = "
-    return Snapshot(f"file:///bench/{path}", path, 1, "python", [above, line], 1, len(line))
+    lines = [f"value_{number} = compute({number})\n", "result = "]
+    return Snapshot(f"file:///bench/{path}", path, 1, "python", lines, 1, len(lines[1]))
 
 
 # --- editors on one daemon ------------------------------------------------------------------------
