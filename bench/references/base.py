@@ -31,6 +31,7 @@ class Place:
 
 
 Suggest = Callable[[Place], Awaitable[str]]
+Pieces = Callable[[Place], AsyncGenerator[str, None]]
 
 
 def serve(suggest: Suggest) -> None:
@@ -54,7 +55,7 @@ def _place(server: LanguageServer, params: types.InlineCompletionParams) -> Plac
     return Place(document.uri, source[max(0, offset - PREFIX_CHARS) : offset], source[offset : offset + SUFFIX_CHARS])
 
 
-async def pieces(place: Place) -> AsyncGenerator[str, None]:
+async def over_http(place: Place) -> AsyncGenerator[str, None]:
     """One call of the model. Closing it closes the connection, which ends the generation; a failure is nothing."""
     address = urlsplit(os.environ[MODEL_URL])
     prompt = PROMPT.format(prefix=place.prefix, suffix=place.suffix)
@@ -75,6 +76,10 @@ async def pieces(place: Place) -> AsyncGenerator[str, None]:
                     return
     finally:
         writer.close()
+
+
+pieces: Pieces = over_http
+"""How the model is asked; the replay in virtual time has another way."""
 
 
 async def ask(place: Place) -> str:

@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bench.replay.dialect import Dialect, Found, Position
 from bench.replay.oracle import TAIL_CHARS
 from bench.replay.passages import Passage
 from bench.replay.typist import Action
-from midfill_cli.stdio_client import LspError, Request, ServerGone, StdioClient
+from midfill_cli.stdio_client import LspError, Request, ServerGone
 
 PROMPT_S = 0.15
 """Within this time after a key a suggestion counts as there."""
@@ -20,6 +20,14 @@ CROSSED_S = 0.025
 
 KEPT_CHARS = 2_000
 """Of the text before an answer: more than a call's text may be long."""
+
+
+class Wire(Protocol):
+    """How the editor speaks to a server."""
+
+    def notify(self, method: str, params: Any = None) -> None: ...
+    def request(self, method: str, params: Any = None) -> Request: ...
+    def cancel(self, request_id: int | str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -59,7 +67,7 @@ class Answer:
 class Editor:
     """One open file with the passage left out; the caret is where it belongs."""
 
-    client: StdioClient
+    client: Wire
     dialect: Dialect
     passage: Passage
     gap_s: float

@@ -216,7 +216,8 @@ def _finish(found: Known, ask: Ask, trace: Trace, watch: "Stopwatch") -> Fitted:
     """Fit one suggestion's worth of known text into the buffer as it is now."""
     snapshot = ask.snapshot
     unit = known.unit(found, snapshot, scope.shape(snapshot, ask.by_hand))
-    fitted = fit.fit(unit, snapshot, by_hand=ask.by_hand)
+    # What is on the screen stays there to its last character.
+    fitted = fit.fit(unit, snapshot, by_hand=ask.by_hand or found.typed > 0)
     watch.lap("fit")
     trace.rules += fitted.rules
     trace.chars = len(fitted.text)
@@ -326,14 +327,14 @@ def _note_health(landed: Flight, took_s: float, desk: Desk) -> None:
 
 
 def _store(flight: Flight, desk: Desk) -> None:
-    """Shape a finished generation and keep it. One that has not grown is the end of what the model has to say."""
+    """Shape a finished generation and keep it. A guess that adds nothing is the end of what the model has to say."""
     snapshot, given = flight.snapshot, flight.text[: flight.given]
+    complete = flight.guess is not None and not flight.text[flight.given :].strip()
     shaped = fit.shape_answer(flight.text, snapshot, flight.portion.shape, parser(snapshot.language))
     grown = shaped.text.startswith(given) and len(shaped.text) > len(given)
     flight.text, flight.rules = (shaped.text if grown else given), shaped.rules
-    ended = flight.guess is not None and not grown
     block_end = min(shaped.end, len(flight.text))
-    flight.answer = Answer(flight.text, block_end, complete=ended, guess=flight.guess)
+    flight.answer = Answer(flight.text, block_end, complete=complete, guess=flight.guess)
     desk.cache.store(flight.revision or desk.revision, snapshot, flight.answer, desk.clock())
 
 

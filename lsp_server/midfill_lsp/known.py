@@ -6,10 +6,13 @@ from midfill_workspace import scope
 from midfill_workspace.snapshot import Snapshot
 
 
+TELLING_CHARS = 2
+
+
 def unit(known: Known, snapshot: Snapshot, shape: Shape) -> str:
     """The part of a known continuation that is one suggestion here; never parses.
 
-    For a line that is its rest, or the next line with its line break once the caret's own is complete; for a block,
+    For a line that is its rest, or the next line with its line break once the caret's own is (nearly) complete; for a block,
     all that stays inside by indentation, and before the end of the scope that was found when the answer came.
     """
     text, followed = known.text[: known.seam], bool(snapshot.after.strip())
@@ -19,8 +22,16 @@ def unit(known: Known, snapshot: Snapshot, shape: Shape) -> str:
     elif text.startswith("\n") and followed:
         return ""
     else:
-        text = text[: first_line_end(text)]
+        text = text[: telling_end(text)]
     return text if followed else text.rstrip()
+
+
+def telling_end(text: str) -> int:
+    """Where the first line ends, or the next one where that says hardly more than a bracket."""
+    end = first_line_end(text)
+    if len(text[:end].strip()) >= TELLING_CHARS:
+        return end
+    return end + first_line_end(text[end:])
 
 
 def first_line_end(text: str) -> int:
