@@ -5,7 +5,6 @@ from midfill_lsp.answer import Known
 from midfill_workspace import scope
 from midfill_workspace.snapshot import Snapshot
 
-
 TELLING_CHARS = 2
 
 
