@@ -26,6 +26,9 @@ from midfill_workspace.grammars import parser
 from midfill_workspace.snapshot import Snapshot
 
 SLOW_READER_TOKENS_S = 1000.0
+AFTER_ANSWER_S = 0.002
+"""An answer leaves before what follows it is asked for, which takes about a millisecond of this loop."""
+
 NEXT_SHARE, ELSEWHERE_SHARE = 0.5, 0.03
 """Guesses that may be lost for each call that was needed: at what follows a suggestion, and at other places."""
 
@@ -240,7 +243,13 @@ def _follow_up(found: Known, fitted: Fitted, ask: Ask, desk: Desk, trace: Trace)
             guess.came_true = True
             (desk.next_stakes if guess.start else desk.elsewhere_stakes).won()
     desk.habits.gave(ask.snapshot, fitted.text)
-    if _needs_more(found, fitted, desk) and not desk.flights.is_running(ask.snapshot.uri):
+    if _needs_more(found, fitted, desk):
+        asyncio.get_running_loop().call_later(AFTER_ANSWER_S, _guess_next, found, ask, desk)
+
+
+def _guess_next(found: Known, ask: Ask, desk: Desk) -> None:
+    """Ask for what follows an answer that has left, unless the user has typed on already."""
+    if ask.is_current() and not desk.flights.is_running(ask.snapshot.uri):
         portion = pace.portion("line", desk.settings, ahead=True)
         # The continuation belongs to the same answer, so that typing or accepting any part of it finds the rest.
         _guess(Flight(ask.snapshot, portion, text=found.text, given=len(found.text)), desk, desk.next_stakes)
@@ -340,9 +349,6 @@ def _store(flight: Flight, desk: Desk) -> None:
 
 async def _pieces(flight: Flight, request: CompletionRequest, desk: Desk) -> AsyncGenerator[str, None]:
     desk.link.want()
-    if flight.guess:
-        # The answer that this looks ahead of is ready: it leaves first.
-        await asyncio.sleep(0)
     async with aclosing(desk.link.client.run("completion", asdict(request))) as events:
         async for event in events:
             if isinstance(event, Delta):
