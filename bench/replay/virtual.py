@@ -9,12 +9,11 @@ import argparse
 import asyncio
 import importlib
 import json
-import selectors
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lsprotocol import converters, types
 
@@ -29,6 +28,7 @@ from bench.replay.plan import PROFILES, Call, Plan
 from bench.replay.runs import Setting
 from bench.replay.session import LAST_ANSWERS_S, OPEN_S, Mode, Record
 from bench.replay.typist import Typist
+from bench.virtual_time import now_s, run_virtually
 from midfill_cli.stdio_client import LspError, Request
 from midfill_daemon.client import Client, Tool
 from midfill_daemon.contract import Delta, Event, InlineModel, Raw, Result, Status
@@ -44,39 +44,6 @@ CONVERTER = converters.get_converter()
 NOWHERE = Paths(*[Path("/nonexistent")] * 4)
 MODEL = InlineModel(ready=True, name="bench", revision="bench", prompt_tokens=2048, prefill_tokens_s=4000.0)
 CANCELLED = -32800
-Ended = TypeVar("Ended")
-
-
-class VirtualSelector(selectors.DefaultSelector):
-    """Waits by moving the clock."""
-
-    now_s = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise RuntimeError("everybody waits for somebody else")
-        self.now_s += max(0.0, timeout)
-        return super().select(0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose time passes only while all of its tasks wait."""
-
-    def __init__(self) -> None:
-        self._virtual = VirtualSelector()
-        super().__init__(self._virtual)
-
-    def time(self) -> float:
-        return self._virtual.now_s
-
-
-def run_virtually(work: Coroutine[Any, Any, Ended]) -> Ended:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(work)
-
-
-def now_s() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @dataclass(slots=True)
