@@ -1,7 +1,7 @@
 """One editor window: settings, what may be sent, edits that were lost, documents that go while they are asked about."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from midfill_lsp.session import Session
+from bench.virtual_time import run_virtually
+from midfill_daemon import errors
+from midfill_lsp.session import IDLE_S, REST_S, Session
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
 from midfill_workspace import exclusion
@@ -376,3 +378,61 @@ async def test_closing_the_window_ends_everything() -> None:
         async with asyncio.timeout(20):
             assert await asked is None
         assert (len(it.client.asked), it.client.closed) == (1, 1)
+
+
+# --- pauses and health ----------------------------------------------------------------------------------
+
+SLOW = replace(MODEL, reads_ahead=True)
+
+
+def prefixes(work: Callable[[Window], Awaitable[None]], *runs: Any) -> list[str]:
+    """What the model was asked to go on with, in a window whose time passes only while it waits."""
+
+    async def begin() -> Window:
+        async with window(*runs) as it:
+            it.session.desk.link.model = SLOW
+            await work(it)
+        return it
+
+    return run_virtually(begin()).client.prefixes
+
+
+def test_a_small_file_is_read_when_it_is_opened() -> None:
+    async def work(it: Window) -> None:
+        it.open("x = 1\ny = 2\n")
+        it.open("z" * 100_000, "large.py")
+        await asyncio.sleep(0.1)
+
+    assert prefixes(work, [""]) == ["x = 1\ny = 2\n"]
+
+
+@pytest.mark.parametrize(("paused_s", "asked"), [(REST_S - 0.1, ["x = "]), (REST_S + 0.1, ["x = ", "x = "])])
+def test_in_a_pause_a_slow_reader_reads(paused_s: float, asked: list[str]) -> None:
+    async def work(it: Window) -> None:
+        uri = it.open("x = 1\n" + "y\n" * 100_000)
+        await it.text(uri, 4)
+        await asyncio.sleep(paused_s)
+
+    assert prefixes(work, [""]) == asked
+
+
+def test_a_change_ends_the_pause() -> None:
+    async def work(it: Window) -> None:
+        uri = it.open("x = ")
+        await it.text(uri, 4)
+        it.change(uri, "y = ")
+        await asyncio.sleep(IDLE_S + REST_S)
+
+    assert prefixes(work, [""]) == ["x = ", "x = "]
+
+
+async def test_the_status_says_how_the_model_does() -> None:
+    async with window([errors.ProviderTimeout("too slow")]) as it:
+        uri = it.open("x = ")
+        for number in range(5):
+            it.change(uri, f"x = {number} + ", number + 2)
+            await it.text(uri, 8)
+        states = [(status.state, status.reason.split(":")[0]) for status in it.statuses]
+        assert states[-3:] == [("slow", "the model is slow")] * 2 + [
+            ("slow", "the model is too slow or fails too often")
+        ]
