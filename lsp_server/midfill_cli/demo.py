@@ -45,7 +45,7 @@ PASSAGES: tuple[Passage, ...] = (
         line="class ProviderTimeout(ProviderError):",
         typed="class ProviderTimeout(",
     ),
-    Passage("lsp_server/midfill_lsp/cache.py", line="        return len(self._answers)", typed="        return len("),
+    Passage("lsp_server/midfill_lsp/cache.py", line="        return len(self._entries)", typed="        return len("),
     Passage(
         "vscode-client/src/settings.ts",
         line="  return typeof value === 'string';",
