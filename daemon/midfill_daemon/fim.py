@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from midfill_daemon.contract import Snippet
@@ -116,6 +117,7 @@ def clean_start(format_name: str, prefix: str, text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=64)
 def detect(configured: str, control_tokens: frozenset[str], model_name: str) -> str:
     """The format to use: configuration beats the vocabulary, which beats the name. Nothing known is `prefix-only`.
 

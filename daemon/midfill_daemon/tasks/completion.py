@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any, get_args
 
 from midfill_daemon import contract, fim
@@ -258,9 +259,12 @@ class CompletionGuard:
     _started: bool = False
     _beginnings: frozenset[str] = field(init=False)
     """Of all stops, without the stops themselves. A set, because it is asked for every token."""
+    _longest: int = field(init=False)
+    """Of the stops, in characters."""
 
     def __post_init__(self) -> None:
-        self._beginnings = frozenset(stop[:length] for stop in self.plan.stops for length in range(1, len(stop)))
+        self._beginnings = _beginnings(self.plan.stops)
+        self._longest = max(map(len, self.plan.stops), default=0)
 
     def feed(self, text: str) -> Iterable[Event]:
         self._text += text
@@ -287,7 +291,7 @@ class CompletionGuard:
 
     def _cut(self) -> None:
         """End the text at the first stop, if one is there, and where no model that counts its tokens would be."""
-        fresh = max(0, self._sent - max(map(len, self.plan.stops), default=0))
+        fresh = max(0, self._sent - self._longest)
         found = [at for stop in self.plan.stops if (at := self._text.find(stop, fresh)) >= 0]
         if len(self._text) >= OUTPUT_LIMIT_CHARS:
             found.append(OUTPUT_LIMIT_CHARS)
@@ -296,13 +300,17 @@ class CompletionGuard:
 
     def _held(self) -> int:
         """Length of the longest tail that a stop begins with."""
-        longest = max(map(len, self._beginnings), default=0)
-        lengths = range(min(longest, len(self._text)), 0, -1)
+        lengths = range(min(self._longest - 1, len(self._text)), 0, -1)
         return next((length for length in lengths if self._text[-length:] in self._beginnings), 0)
 
     def _send(self, end: int) -> Iterable[Event]:
         fresh, self._sent = self._text[self._sent : end], max(end, self._sent)
         return (contract.Delta(fresh),) if fresh else ()
+
+
+@lru_cache(maxsize=64)
+def _beginnings(stops: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(stop[:length] for stop in stops for length in range(1, len(stop)))
 
 
 def _shared_length(one: str, other: str) -> int:
