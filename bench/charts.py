@@ -134,7 +134,9 @@ def _shown(axes: Axes, servers: Servers) -> None:
     tops = axes.bar(names, wrong, bottom=useful, color="none", edgecolor="#b03030", hatch="////", label="wrong")
     axes.bar_label(tops, [f"{value:.2f}" for value in useful], padding=2)
     possible = [servers[name]["possible_150"] for name in names]
-    axes.scatter(names, possible, marker="_", s=500, color="#333333", label="asked afresh at each key,\nwithout latency")
+    axes.scatter(
+        names, possible, marker="_", s=500, color="#333333", label="asked afresh at each key,\nwithout latency"
+    )
     axes.margins(y=0.15)
     axes.tick_params(axis="x", rotation=20)
 

@@ -70,13 +70,18 @@ class Desk:
     def __post_init__(self) -> None:
         self.flights = Flights(
             linger_s=lambda: self.settings.client_wait_s,
-            side_by_side=lambda: 2 if self.reads_ahead else 1,
+            side_by_side=lambda: 2 if self.has_room else 1,
             on_contradicted=self.habits.contradicted,
         )
 
     @property
     def revision(self) -> str:
         return self.link.model.revision
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a second generation of a document may run beside the first one."""
+        return self.reads_ahead and self.link.model.slots > 1
 
     @property
     def reads_ahead(self) -> bool:
@@ -160,7 +165,7 @@ def _worth_waiting_for(snapshot: Snapshot, desk: Desk) -> list[tuple[Flight, str
     """
     flights = desk.flights.find(snapshot)
     hopeless = all(flight.has_lost_its_line(added) and _doubts(flight, desk) for flight, added in flights)
-    return [] if hopeless and desk.reads_ahead else flights
+    return [] if hopeless and desk.has_room else flights
 
 
 def _doubts(flight: Flight, desk: Desk) -> bool:
@@ -284,7 +289,7 @@ def _guess(flight: Flight, desk: Desk, stakes: Stakes) -> None:
 def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
     """Why nothing is asked for ahead of time now, or ""."""
     model, reading = desk.link.model, desk.machine.reading()
-    limits = governor.limits_for(desk.settings, local=model.local)
+    limits = governor.limits_for(desk.settings, model)
     desk.budget.per_minute = limits.tokens_per_minute
     facts = Facts(
         local=model.local,

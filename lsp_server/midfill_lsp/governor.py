@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from midfill_daemon.contract import InlineModel
 from midfill_lsp.settings import Settings, Speculation
 
 REMOTE_TOKENS = 2_000
@@ -12,10 +13,16 @@ REMOTE_TOKENS = 2_000
 UNLIMITED_TOKENS = 1_000_000
 """More than any model generates in a minute for one window."""
 
-BUSY_LOAD = 1.5
-"""Processes that want each core; our own engine alone stays below one."""
+BUSY_LOAD, STARVED_LOAD = 1.5, 8.0
+"""Processes that want each core, from which on a model that computes on these cores, or on others, is left in peace.
+
+Our own engine alone stays below one; a service beside us most likely has a graphics card, and how it does its latency
+tells better than the load.
+"""
 
 PERIOD_S = 60.0
+EMBEDDED = "embedded"
+"""The provider that runs the model in a process of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +48,12 @@ class Facts:
     load_per_core: float = 0.0
 
 
-def limits_for(settings: Settings, *, local: bool) -> Limits:
+def limits_for(settings: Settings, model: InlineModel) -> Limits:
     """What the user has said, else no budget for a local model and a small one for the others."""
     chosen = settings.speculation_tokens_per_minute
-    usual = UNLIMITED_TOKENS if local else REMOTE_TOKENS
-    return Limits(settings.speculation, usual if chosen is None else chosen)
+    usual = UNLIMITED_TOKENS if model.local else REMOTE_TOKENS
+    load = BUSY_LOAD if model.provider == EMBEDDED else STARVED_LOAD
+    return Limits(settings.speculation, usual if chosen is None else chosen, load)
 
 
 def refusal(facts: Facts, limits: Limits) -> str:

@@ -9,8 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midfill_daemon.contract import InlineModel
 from midfill_lsp import governor
-from midfill_lsp.governor import BUSY_LOAD, PERIOD_S, REMOTE_TOKENS, UNLIMITED_TOKENS, Budget, Facts, Limits
+from midfill_lsp.governor import (
+    BUSY_LOAD,
+    EMBEDDED,
+    PERIOD_S,
+    REMOTE_TOKENS,
+    STARVED_LOAD,
+    UNLIMITED_TOKENS,
+    Budget,
+    Facts,
+    Limits,
+)
 from midfill_lsp.machine import LIFETIME_S, Machine, Reading, is_discharging, read_machine
 from midfill_lsp.settings import Settings
 
@@ -48,17 +59,19 @@ def test_refusal(facts: Facts, limits: Limits, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "local", "limits"),
+    ("chosen", "provider", "local", "limits"),
     [
-        (Settings(), True, Limits("auto", UNLIMITED_TOKENS)),
-        (Settings(), False, Limits("auto", REMOTE_TOKENS)),
-        (Settings(speculation="always"), False, Limits("always", REMOTE_TOKENS)),
-        (Settings(speculation_tokens_per_minute=0), False, Limits("auto", 0)),
-        (Settings(speculation_tokens_per_minute=500), True, Limits("auto", 500)),
+        (Settings(), EMBEDDED, True, Limits("auto", UNLIMITED_TOKENS, BUSY_LOAD)),
+        (Settings(), "llama_server", True, Limits("auto", UNLIMITED_TOKENS, STARVED_LOAD)),
+        (Settings(), "llama_server", False, Limits("auto", REMOTE_TOKENS, STARVED_LOAD)),
+        (Settings(speculation="always"), "llama_server", False, Limits("always", REMOTE_TOKENS, STARVED_LOAD)),
+        (Settings(speculation_tokens_per_minute=0), "llama_server", False, Limits("auto", 0, STARVED_LOAD)),
+        (Settings(speculation_tokens_per_minute=500), EMBEDDED, True, Limits("auto", 500, BUSY_LOAD)),
     ],
 )
-def test_limits(chosen: Settings, local: bool, limits: Limits) -> None:
-    assert governor.limits_for(chosen, local=local) == limits
+def test_limits(chosen: Settings, provider: str, local: bool, limits: Limits) -> None:
+    model = InlineModel(ready=True, provider=provider, local=local)
+    assert governor.limits_for(chosen, model) == limits
 
 
 @pytest.mark.parametrize(
