@@ -208,7 +208,7 @@ class Session:
             snapshot,
             by_hand=trace.by_hand,
             since_change_s=self._clock() - self._changed_s.get(uri, self._clock()),
-            excluded="out_of_sync" if uri in self._broken else self._excluded.get(uri, ""),
+            excluded=self._kept_back(uri),
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
         )
         self._stir()
@@ -219,6 +219,10 @@ class Session:
         if not trace.by_hand:
             self._pause(uri, params.position)
         return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+
+    def _kept_back(self, uri: str) -> str:
+        """Why nothing of the document may be sent, or ""."""
+        return "out_of_sync" if uri in self._broken else self._excluded.get(uri, "")
 
     # --- pauses
 
@@ -240,11 +244,11 @@ class Session:
     def _think_ahead(self, uri: str, position: types.Position) -> None:
         snapshot = self.documents.snapshot(uri, position, None)
         if snapshot is not None:
-            completion.think_ahead(Ask(snapshot, False, 0.0, self._excluded.get(uri, "")), self.desk)
+            completion.think_ahead(Ask(snapshot, False, 0.0, self._kept_back(uri)), self.desk)
 
     def _warm_up(self, uri: str, position: types.Position) -> None:
         snapshot = self.documents.snapshot(uri, position, None)
-        if snapshot is not None and not self._excluded.get(uri):
+        if snapshot is not None and self.desk.settings.enabled and not self._kept_back(uri):
             self.warmth.warm(snapshot)
 
     def _warm_file(self, document: Document) -> None:

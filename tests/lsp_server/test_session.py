@@ -416,6 +416,27 @@ def test_in_a_pause_a_slow_reader_reads(paused_s: float, asked: list[str]) -> No
     assert prefixes(work, [""]) == asked
 
 
+@pytest.mark.parametrize("options", [{"enabled": False}, {"exclude": ["*.py"]}])
+def test_what_may_not_be_sent_is_not_read_ahead_either(options: Any) -> None:
+    async def work(it: Window) -> None:
+        it.session.configure(options)
+        uri = it.open("x = 1")
+        await it.text(uri, 4)
+        await asyncio.sleep(REST_S + 0.1)
+
+    assert prefixes(work, [""]) == []
+
+
+def test_a_document_that_is_out_of_step_is_not_read_ahead() -> None:
+    async def work(it: Window) -> None:
+        uri = it.open("x = 1\n" + "y\n" * 100_000)
+        it.session.lost_notification(types.TEXT_DOCUMENT_DID_CHANGE, {"textDocument": {"uri": uri}})
+        await it.text(uri, 4)
+        await asyncio.sleep(REST_S + 0.1)
+
+    assert prefixes(work, [""]) == []
+
+
 def test_a_change_ends_the_pause() -> None:
     async def work(it: Window) -> None:
         uri = it.open("x = ")
