@@ -16,8 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bench.replay import oracle, plan
-from bench.replay.chance import chance
+from bench.replay import generation, oracle, plan
 from bench.replay.plan import Call, Plan
 
 MODEL = "qwen2.5-coder-bench-q8_0"
@@ -59,8 +58,10 @@ class Backend:
         return call, oracle.cut(text, limit_tokens, stops)
 
     def _answer(self, call: Call, tokens: list[str], render: "Renderer") -> Response:
-        call.failed = chance(self._plan.seed, "error", len(self._calls)).random() < self._plan.profile.errors
-        content = self._failing(call) if call.failed else render(self._generate(call, tokens), call)
+        number = len(self._calls)
+        call.failed = generation.fails(self._plan, number)
+        texts = generation.generate(self._plan, call, number, tokens, time.monotonic)
+        content = self._failing(call) if call.failed else render(texts, call)
         media_type = "text/event-stream" if render is _events else "application/json"
         return StreamingResponse(content, 500 if call.failed else 200, media_type=media_type)
 
@@ -68,23 +69,6 @@ class Backend:
         await asyncio.sleep(self._plan.profile.first_s)
         call.ended_s = time.monotonic()
         yield b'{"error": {"code": 500, "message": "made to fail", "type": "server_error"}}'
-
-    async def _generate(self, call: Call, tokens: list[str]) -> AsyncGenerator[str, None]:
-        """The tokens in their time. Closing the connection ends this where it waits."""
-        profile = self._plan.profile
-        random = chance(self._plan.seed, "jitter", len(self._calls))
-        call.cancelled = True
-        try:
-            await asyncio.sleep(profile.first_s * random.uniform(1 - profile.jitter, 1 + profile.jitter))
-            groups = [[token] for token in tokens] if profile.token_s else [tokens]
-            for group in groups:
-                await asyncio.sleep(profile.token_s * random.uniform(1 - profile.jitter, 1 + profile.jitter))
-                call.tokens += len(group)
-                call.text += "".join(group)
-                yield "".join(group)
-            call.cancelled = False
-        finally:
-            call.ended_s = time.monotonic()
 
 
 Renderer = Callable[[AsyncGenerator[str, None], Call], AsyncGenerator[bytes, None]]

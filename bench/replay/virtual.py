@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import importlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -19,8 +20,7 @@ from lsprotocol import converters, types
 
 from bench.references import base
 from bench.references.base import Place
-from bench.replay import oracle, passages, report
-from bench.replay.chance import chance
+from bench.replay import generation, oracle, passages, report
 from bench.replay.dialect import INLINE
 from bench.replay.editor import Editor
 from bench.replay.figures import Figures, figures
@@ -55,28 +55,21 @@ class Model:
 
     async def pieces(self, prefix: str, limit_tokens: int, stops: list[str]) -> AsyncGenerator[str, None]:
         """Raises ProviderError where the profile has failures. Closing it ends the generation."""
-        call, number, profile = Call(now_s(), prefix[-oracle.TAIL_CHARS :]), len(self.calls), self.plan.profile
+        call, profile = Call(now_s(), prefix[-oracle.TAIL_CHARS :]), self.plan.profile
         self.calls.append(call)
-        random = chance(self.plan.seed, "jitter", number)
+        number = len(self.calls)
+        if generation.fails(self.plan, number):
+            await asyncio.sleep(profile.first_s)
+            call.failed, call.ended_s = True, now_s()
+            raise ProviderError("made to fail")
         text = oracle.MODELS[profile.model](prefix, self.plan.passage, self.plan.seed)
         tokens = oracle.cut(text, limit_tokens, stops)
-        call.cancelled = True
-        try:
-            await asyncio.sleep(profile.first_s * random.uniform(1 - profile.jitter, 1 + profile.jitter))
-            if chance(self.plan.seed, "error", number).random() < profile.errors:
-                call.failed = True
-                raise ProviderError("made to fail")
-            for group in [[token] for token in tokens] if profile.token_s else [tokens]:
-                await asyncio.sleep(profile.token_s * random.uniform(1 - profile.jitter, 1 + profile.jitter))
-                call.tokens += len(group)
-                call.text += "".join(group)
-                yield "".join(group)
-            call.cancelled = False
-        finally:
-            call.ended_s = now_s()
+        async with aclosing(generation.generate(self.plan, call, number, tokens, now_s)) as texts:
+            async for piece in texts:
+                yield piece
 
 
-class Pipe:
+class Pipe(ABC):
     """What the editor speaks to: each message arrives a moment later, and requests are answered by a task each."""
 
     def __init__(self) -> None:
@@ -105,11 +98,13 @@ class Pipe:
             answer.set_exception(LspError(CANCELLED, "cancelled"))
             raise
 
+    @abstractmethod
     def told(self, method: str, params: Any) -> None:
-        raise NotImplementedError
+        """A notification has arrived."""
 
+    @abstractmethod
     async def asked(self, params: Raw) -> Any:
-        raise NotImplementedError
+        """The result of a request for suggestions."""
 
 
 class ModelClient(Client):

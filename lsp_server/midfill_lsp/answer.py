@@ -21,8 +21,6 @@ class Answer:
     complete: bool = False
     """The model was asked to go on and had nothing to add."""
     guess: Guess | None = None
-    context: bytes = b""
-    """The digest of the context that the model was given: a preference and not a key, as else undo would miss."""
 
 
 @dataclass(frozen=True, slots=True)

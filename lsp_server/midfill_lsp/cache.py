@@ -237,5 +237,5 @@ def _with_unix_ends(text: str) -> str:
 
 
 def _size_bytes(entry: Entry) -> int:
-    texts = sys.getsizeof(entry.answer.text) + sys.getsizeof(entry.before) + sys.getsizeof(entry.answer.context)
+    texts = sys.getsizeof(entry.answer.text) + sys.getsizeof(entry.before)
     return ANSWER_BYTES + STRETCH_BYTES * len(entry.keys) + texts

@@ -6,13 +6,14 @@ from midfill_workspace import scope
 from midfill_workspace.snapshot import Snapshot
 
 TELLING_CHARS = 2
+"""Visible characters below which the rest of a line is not worth a suggestion of its own."""
 
 
 def unit(known: Known, snapshot: Snapshot, shape: Shape) -> str:
     """The part of a known continuation that is one suggestion here; never parses.
 
-    For a line that is its rest, or the next line with its line break once the caret's own is (nearly) complete; for a block,
-    all that stays inside by indentation, and before the end of the scope that was found when the answer came.
+    For a line that is its rest, with the next line once that rest is hardly anything; for a block, all that stays
+    inside by indentation, and before the end of the scope that was found when the answer came.
     """
     text, followed = known.text[: known.seam], bool(snapshot.after.strip())
     if shape == "block":

@@ -182,10 +182,10 @@ def test_another_model_or_file(revision: str, path: str) -> None:
 @pytest.mark.parametrize("now", ["a\nb‸c", "a\nbx‸c", "a\nbx\n‸c", "a\nbx\n  y‸c"])
 def test_what_is_known_about_an_answer(now: str) -> None:
     answers = Cache()
-    store(answers, "a\nb‸c", "x\n  yz", context=b"digest", complete=True)
+    store(answers, "a\nb‸c", "x\n  yz", block_end=2, complete=True)
     known = look_up(answers, now)
     assert known is not None
-    assert (known.answer.context, known.answer.complete) == (b"digest", True)
+    assert (known.answer.block_end, known.answer.complete) == (2, True)
 
 
 # --- which answer comes first ---------------------------------------------------------------------------
