@@ -35,7 +35,7 @@ def _settings(*profiles: str) -> tuple[Setting, ...]:
 
 MATRICES: Mapping[str, Matrix] = {
     "reduced": Matrix(_settings("flat800", "fast"), tuple(SERVERS), seeds=2, chars=300, jobs=12),
-    "full": Matrix(_settings(*PROFILES), tuple(SERVERS), seeds=6, chars=1000, jobs=12),
+    "full": Matrix(_settings(*PROFILES), tuple(SERVERS), seeds=6, chars=1000, jobs=16),
 }
 
 Results = Mapping[Setting, Mapping[str, Figures]]

@@ -42,7 +42,7 @@ PIPE_S, DAEMON_S = 0.001, 0.004
 
 CONVERTER = converters.get_converter()
 NOWHERE = Paths(*[Path("/nonexistent")] * 4)
-MODEL = InlineModel(ready=True, name="bench", revision="bench", prompt_tokens=2048, prefill_tokens_s=4000.0, slots=4)
+MODEL = InlineModel(ready=True, name="bench", revision="bench", prompt_tokens=2048, prefill_tokens_s=4000.0)
 CANCELLED = -32800
 
 

@@ -168,8 +168,6 @@ class InlineModel:
     chars_per_token: float = 3.0
     prefill_tokens_s: float = 1000.0
     local: bool = True
-    slots: int = 1
-    """How many generations the model runs side by side."""
     reads_ahead: bool = False
     """Whether a warm-up is of use; where it is not, the daemon answers it without asking the model."""
 

@@ -124,7 +124,6 @@ def _ready(model: Model) -> InlineModel:
         max_tokens=model.tier.max_tokens,
         chars_per_token=model.info.chars_per_token,
         prefill_tokens_s=model.info.prefill_tokens_s,
-        slots=model.tier.slots or model.info.slots,
         local=model.info.local,
         reads_ahead=model.info.reads_ahead,
     )

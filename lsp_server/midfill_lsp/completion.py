@@ -68,20 +68,11 @@ class Desk:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def __post_init__(self) -> None:
-        self.flights = Flights(
-            linger_s=lambda: self.settings.client_wait_s,
-            side_by_side=lambda: 2 if self.has_room else 1,
-            on_contradicted=self.habits.contradicted,
-        )
+        self.flights = Flights(linger_s=lambda: self.settings.client_wait_s)
 
     @property
     def revision(self) -> str:
         return self.link.model.revision
-
-    @property
-    def has_room(self) -> bool:
-        """Whether a second generation of a document may run beside the first one."""
-        return self.reads_ahead and self.link.model.slots > 1
 
     @property
     def reads_ahead(self) -> bool:
@@ -106,21 +97,22 @@ async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
         watch.lap("cache")
         while found is None:
             source: Source = "flight"
-            flights = _worth_waiting_for(snapshot, desk)
-            if not flights:
+            joined = desk.flights.find(snapshot)
+            if joined is None:
                 wait_s = _debounce_s(ask, desk) - watch.total_s
                 if await _is_over(over, wait_s, desk) or not ask.is_current():
                     trace.outcome = "superseded"
                     return None
                 watch.lap("debounce")
-                flights, source = [(_take_off(ask, desk), "")], "model"
-            landed = await desk.flights.first(flights, over)
+                joined, source = (_take_off(ask, desk), ""), "model"
+            flight, added = joined
+            answered = await desk.flights.answered(flight, added, over)
             watch.lap("model")
             if over.done():
                 trace.outcome = "superseded"
                 return None
             # A generation that was joined may turn out to disagree with what was typed meanwhile: then ask anew.
-            found = _land(*landed, source, trace) if landed else None
+            found = _land(flight, added, source, trace) if answered else None
         fitted = _finish(found, ask, trace, watch)
         if fitted.text:
             _follow_up(found, fitted, ask, desk, trace)
@@ -155,21 +147,6 @@ def _look_up(ask: Ask, desk: Desk, trace: Trace) -> Known | None:
         return None
     trace.source = "typed-through" if found.typed else "cache"
     return found
-
-
-def _worth_waiting_for(snapshot: Snapshot, desk: Desk) -> list[tuple[Flight, str]]:
-    """The running generations that may answer this request; none when another one is likely to be there sooner.
-
-    One that has said nothing yet must be right about all that was typed since it began, which it is not likely to be
-    on a line where the model was contradicted before: a new line does not wait for that.
-    """
-    flights = desk.flights.find(snapshot)
-    hopeless = all(flight.has_lost_its_line(added) and _doubts(flight, desk) for flight, added in flights)
-    return [] if hopeless and desk.has_room else flights
-
-
-def _doubts(flight: Flight, desk: Desk) -> bool:
-    return desk.habits.doubts(flight.snapshot.uri, flight.place.line)
 
 
 def _debounce_s(ask: Ask, desk: Desk) -> float:

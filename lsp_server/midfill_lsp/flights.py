@@ -53,6 +53,17 @@ class Flight:
     def __post_init__(self) -> None:
         self.place = typed.place_of(self.snapshot)
 
+    @property
+    def ended(self) -> bool:
+        return self.task is not None and self.task.done()
+
+    def was_closed(self) -> bool:
+        """Of one that has ended: whether that was before it had said what it had to. Raises what a defect raised in it."""
+        assert self.task is not None
+        if not self.task.cancelled():
+            self.task.result()
+        return self.task.cancelled()
+
     def follow(self, lines: Sequence[str]) -> str | None:
         """Note what was typed since and return it, while this generation still fits it; else None."""
         added = typed.since(self.place, lines)
@@ -63,15 +74,9 @@ class Flight:
 
     def known(self, added: str) -> Known:
         """What it has to say beyond the typed text, in complete lines until it has ended."""
-        running = self.task is not None and not self.task.done()
-        text = self.text[: self.text.rfind("\n") + 1] if running else self.text
+        text = self.text if self.ended else self.text[: self.text.rfind("\n") + 1]
         answer = self.answer or Answer(text, guess=self.guess)
         return Known(answer, len(added) if answer.text.startswith(added) else len(answer.text))
-
-    def has_lost_its_line(self, added: str) -> bool:
-        """Whether it has said nothing yet, while the user has typed on and begun another line."""
-        line, line_break, _ = added.partition("\n")
-        return len(self.text) == self.given and line_break != "" and line.strip() != ""
 
     def add(self, piece: str) -> None:
         self.text += piece
@@ -81,78 +86,64 @@ class Flight:
 
 
 class Flights:
-    """The newest generation of each document and, where the model has room for it, the one before.
+    """The running generation of each document. No lock: one event loop owns this."""
 
-    No lock: one event loop owns this.
-    """
-
-    def __init__(
-        self,
-        linger_s: Callable[[], float],
-        side_by_side: Callable[[], int],
-        on_contradicted: Callable[[str, int], None] = lambda uri, line: None,
-    ) -> None:
-        self._running: dict[str, list[Flight]] = {}
-        self._on_contradicted = on_contradicted
+    def __init__(self, linger_s: Callable[[], float]) -> None:
+        self._running: dict[str, Flight] = {}
         self._linger_s = linger_s
-        self._side_by_side = side_by_side
 
     def is_running(self, uri: str) -> bool:
-        return bool(self._running.get(uri))
+        return uri in self._running
 
     @property
     def is_guessing(self) -> bool:
-        return any(flight.guess is not None for flights in self._running.values() for flight in flights)
+        return any(flight.guess is not None for flight in self._running.values())
 
-    def find(self, snapshot: Snapshot) -> list[tuple[Flight, str]]:
-        """The generations that may answer a request at this caret, and what was typed since each began; newest first."""
-        found: list[tuple[Flight, str]] = []
-        for flight in reversed(self._running.get(snapshot.uri, ())):
-            added = flight.follow(snapshot.lines)
-            if added is not None and typed.caret_after(flight.place, added) == (snapshot.line, snapshot.column):
-                found.append((flight, added))
-        return found
+    def find(self, snapshot: Snapshot) -> tuple[Flight, str] | None:
+        """The generation that may answer a request at this caret, and what was typed since it began."""
+        flight = self._running.get(snapshot.uri)
+        added = flight.follow(snapshot.lines) if flight else None
+        if flight is None or added is None:
+            return None
+        here = typed.caret_after(flight.place, added) == (snapshot.line, snapshot.column)
+        return (flight, added) if here else None
 
     def start(self, flight: Flight, pieces: AsyncGenerator[str, None], on_done: Callable[[Flight], None]) -> None:
-        """Run a generation; the oldest one of the document is closed when there would be too many."""
+        """Run a generation; the one before it of the same document is closed."""
         uri = flight.snapshot.uri
-        while len(self._running.get(uri, ())) >= self._side_by_side():
-            self._close(self._running[uri][0])
-        self._running.setdefault(uri, []).append(flight)
+        self.end(uri)
+        self._running[uri] = flight
         flight.task = asyncio.create_task(self._fly(flight, pieces))
         flight.task.add_done_callback(lambda task: self._land(flight, task, on_done))
 
     def judge(self, uri: str, lines: Sequence[str]) -> None:
-        """After a change: close the generations that the text has left behind."""
-        for flight in tuple(self._running.get(uri, ())):
-            if flight.follow(lines) is None:
-                self._close(flight)
-
-    def end(self, uri: str) -> None:
-        """Close the document's generations; their waiters see them end without an answer."""
-        for flight in tuple(self._running.get(uri, ())):
+        """After a change: close the generation if the text has left it behind."""
+        flight = self._running.get(uri)
+        if flight is not None and flight.follow(lines) is None:
             self._close(flight)
 
-    async def first(
-        self, flights: Sequence[tuple[Flight, str]], over: asyncio.Future[None]
-    ) -> tuple[Flight, str] | None:
-        """The first of these generations that has something useful beyond what was typed, or ended last without.
+    def end(self, uri: str) -> None:
+        """Close the document's generation; who waits for it sees it end without an answer."""
+        flight = self._running.get(uri)
+        if flight is not None:
+            self._close(flight)
 
-        None when all of them were closed, or a newer request has taken over.
+    async def answered(self, flight: Flight, added: str, over: asyncio.Future[None]) -> bool:
+        """Wait until a generation has something useful beyond what was typed, or has ended with what it had to say.
+
+        False when it was closed, or a newer request has taken over. Raises what a defect of ours raised in it.
         """
-        for flight, _ in flights:
-            self._enter(flight)
+        self._enter(flight)
         try:
             while not over.done():
-                ready = next((each for each in flights if _has_answer(*each)), None)
-                running = [flight for flight, _ in flights if flight.task is not None and not flight.task.done()]
-                if ready or not running:
-                    return ready or _landed(flights)
-                await _any_news(running, over)
+                if known.has_unit(flight.known(added).text):
+                    return True
+                if flight.ended:
+                    return not flight.was_closed()
+                await _news(flight, over)
         finally:
-            for flight, _ in flights:
-                self._leave(flight)
-        return None
+            self._leave(flight)
+        return False
 
     def _enter(self, flight: Flight) -> None:
         flight.waiters += 1
@@ -176,11 +167,8 @@ class Flights:
             flight.task.cancel()
 
     def _forget(self, flight: Flight) -> None:
-        running = self._running.get(flight.snapshot.uri, [])
-        if flight in running:
-            running.remove(flight)
-        if not running:
-            self._running.pop(flight.snapshot.uri, None)
+        if self._running.get(flight.snapshot.uri) is flight:
+            del self._running[flight.snapshot.uri]
         if flight.linger is not None:
             flight.linger.cancel()
 
@@ -196,7 +184,6 @@ class Flights:
                 async for piece in pieces:
                     flight.add(piece)
                     if not typed.agrees(flight.text, flight.ahead):
-                        self._on_contradicted(flight.snapshot.uri, flight.place.line + flight.ahead.count("\n"))
                         if len(flight.text.strip()) >= TELLING_CHARS:
                             return
                         # The user was faster than the model and has written something else: the same as being closed.
@@ -209,32 +196,15 @@ class Flights:
             flight.error = exc
 
 
-def _has_answer(flight: Flight, added: str) -> bool:
-    """A useful unit beyond what was typed, or all that a generation had to say, which is cut before its line break."""
-    rest, task = flight.known(added).text, flight.task
-    ended = task is not None and task.done() and not task.cancelled() and task.exception() is None
-    return known.has_unit(rest) or (ended and rest != "")
-
-
-def _landed(flights: Sequence[tuple[Flight, str]]) -> tuple[Flight, str] | None:
-    """Of generations that have all ended, the one with something to say; else one that was not closed."""
-    ended = [each for each in flights if each[0].task is not None and not each[0].task.cancelled()]
-    chosen = next((each for each in ended if each[0].known(each[1]).text), ended[0] if ended else None)
-    if chosen is not None and chosen[0].task is not None:
-        chosen[0].task.result()  # A defect of ours is raised here, and not passed off as an answer.
-    return chosen
-
-
-async def _any_news(running: Sequence[Flight], over: asyncio.Future[None]) -> None:
-    """Return when one of the generations has another complete line or ends, or the waiter is over."""
-    news = [asyncio.ensure_future(flight.news.wait()) for flight in running]
-    tasks = [flight.task for flight in running if flight.task is not None]
+async def _news(flight: Flight, over: asyncio.Future[None]) -> None:
+    """Return when the generation has another complete line or ends, or the waiter is over."""
+    assert flight.task is not None
+    line = asyncio.ensure_future(flight.news.wait())
+    awaited: set[asyncio.Future[Any]] = {over, line, flight.task}
     try:
-        awaited: set[asyncio.Future[Any]] = {over, *news, *tasks}
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for waiting in news:
-            waiting.cancel()
+        line.cancel()
 
 
 def _enough(flight: Flight) -> int | None:

@@ -33,8 +33,6 @@ class Habits:
     accepting: float = AT_FIRST
     _given: dict[str, Given] = field(default_factory=dict)
     """The last suggestion of each document."""
-    _doubted: dict[str, int] = field(default_factory=dict)
-    """The line of each document on which the model was last contradicted."""
 
     @property
     def accepts(self) -> bool:
@@ -53,21 +51,11 @@ class Habits:
         added = typed.since(given.place, snapshot.lines)
         if added is None or not given.text.startswith(added):
             del self._given[snapshot.uri]
-            self.contradicted(snapshot.uri, snapshot.line)
         elif added and snapshot.version == given.version + 1:
             self._note(accepted=len(added.strip()) >= ACCEPTED_CHARS)
 
-    def contradicted(self, uri: str, line: int) -> None:
-        """On this line the user writes something else than the model would."""
-        self._doubted[uri] = line
-
-    def doubts(self, uri: str, line: int) -> bool:
-        """Whether the model was contradicted on this line already."""
-        return self._doubted.get(uri) == line
-
     def forget(self, uri: str) -> None:
         self._given.pop(uri, None)
-        self._doubted.pop(uri, None)
 
     def _note(self, *, accepted: bool) -> None:
         weight = ACCEPTED_WEIGHT if accepted else TYPED_WEIGHT

@@ -284,24 +284,21 @@ def test_stakes(steps: str, left: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "version", "accepting", "doubted"),
+    ("now", "version", "accepting"),
     [
-        ("x = ‸", 1, 0.1, False),
-        ("x = v‸", 2, 0.097, False),
-        ("x = value‸", 2, 0.19, False),
-        ("x = value‸", 3, 0.1, False),
-        ("x = q‸", 2, 0.1, True),
-        ("y = ‸", 2, 0.1, True),
+        ("x = ‸", 1, 0.1),
+        ("x = v‸", 2, 0.097),
+        ("x = value‸", 2, 0.19),
+        ("x = value‸", 3, 0.1),
+        ("x = q‸", 2, 0.1),
+        ("y = ‸", 2, 0.1),
     ],
 )
-def test_habits(now: str, version: int, accepting: float, doubted: bool) -> None:
+def test_habits(now: str, version: int, accepting: float) -> None:
     habits = Habits()
     habits.gave(snapshot_of("x = ‸"), "value")
     habits.saw(replace(snapshot_of(now), version=version))
     assert habits.accepting == pytest.approx(accepting)
-    assert habits.doubts(URI, 0) is doubted
-    habits.forget(URI)
-    assert not habits.doubts(URI, 0)
 
 
 @pytest.mark.parametrize(

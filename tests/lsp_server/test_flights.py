@@ -46,25 +46,20 @@ class Tower:
     """A registry, and the generations that have landed in it."""
 
     linger_s: float = FOR_EVER
-    side_by_side: int = 1
     flights: Flights = field(init=False)
     landed: list[Flight] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.flights = Flights(lambda: self.linger_s, lambda: self.side_by_side)
+        self.flights = Flights(lambda: self.linger_s)
 
     def start(self, snapshot: Snapshot, *pieces: Any, shape: Shape = "line") -> tuple[Flight, Stream]:
         flight, stream = Flight(snapshot, Portion(shape, shape, 1, 64)), Stream(list(pieces))
         self.flights.start(flight, stream.play(), self.landed.append)
         return flight, stream
 
-    def wait(self, *flights: Flight, over: asyncio.Future[None] | None = None) -> "asyncio.Task[Flight | None]":
-        """The first of these that answers who has typed nothing yet."""
-        return asyncio.create_task(self._first(flights, over or open_end()))
-
-    async def _first(self, flights: tuple[Flight, ...], over: asyncio.Future[None]) -> Flight | None:
-        found = await self.flights.first([(flight, "") for flight in flights], over)
-        return found[0] if found else None
+    def wait(self, flight: Flight, over: asyncio.Future[None] | None = None) -> asyncio.Task[bool]:
+        """Whether it answers who has typed nothing yet."""
+        return asyncio.create_task(self.flights.answered(flight, "", over or open_end()))
 
 
 def open_end() -> asyncio.Future[None]:
@@ -77,7 +72,7 @@ HERE = snapshot_of("x = ‸")
 async def test_a_generation_that_ends_lands_with_its_text() -> None:
     tower = Tower()
     flight, stream = tower.start(HERE, "one", "two")
-    assert await tower.wait(flight) is flight
+    assert await tower.wait(flight)
     assert (flight.text, flight.error, stream.closed) == ("onetwo", None, True)
     assert tower.landed == [flight]
     assert not tower.flights.is_running(HERE.uri)
@@ -86,14 +81,14 @@ async def test_a_generation_that_ends_lands_with_its_text() -> None:
 async def test_enough_closes_the_stream() -> None:
     tower = Tower()
     flight, stream = tower.start(HERE, "one\ntwo", asyncio.Event())
-    assert await tower.wait(flight) is flight
+    assert await tower.wait(flight)
     assert (flight.text, stream.closed) == ("one", True)
 
 
 async def test_a_failure_lands_with_its_error() -> None:
     tower, failure = Tower(), ProviderDown("refused")
     flight, stream = tower.start(HERE, "one", failure)
-    assert await tower.wait(flight) is flight
+    assert await tower.wait(flight)
     assert (flight.error, stream.closed, tower.landed) == (failure, True, [flight])
 
 
@@ -106,33 +101,13 @@ async def test_a_defect_reaches_who_waits_and_nothing_lands() -> None:
     assert not tower.flights.is_running(HERE.uri)
 
 
-@pytest.mark.parametrize(("side_by_side", "closed"), [(1, [True, True, False]), (2, [True, False, False])])
-async def test_as_many_per_document_as_the_model_has_room_for(side_by_side: int, closed: list[bool]) -> None:
-    tower = Tower(side_by_side=side_by_side)
-    streams = [tower.start(HERE, asyncio.Event())[1] for _ in closed]
-    await soon(lambda: streams[-1].opened)
-    await asyncio.sleep(0)
-    assert [not stream.opened or stream.closed for stream in streams] == closed
-    assert len(tower.flights.find(HERE)) == side_by_side
-    tower.flights.end(HERE.uri)
-    await soon(lambda: all(not stream.opened or stream.closed for stream in streams))
-
-
-async def test_of_several_the_first_with_something_to_say_answers() -> None:
-    tower = Tower(side_by_side=2)
-    silent, _ = tower.start(HERE, asyncio.Event())
-    speaking, _ = tower.start(HERE, "one\n", asyncio.Event())
-    assert await tower.wait(silent, speaking) is speaking
-    tower.flights.end(HERE.uri)
-
-
 async def test_one_generation_per_document() -> None:
     tower = Tower()
     first, stream = tower.start(HERE, asyncio.Event())
     other, _ = tower.start(snapshot_of("y‸", path="other"), asyncio.Event())
     await soon(lambda: stream.opened)
     second, _ = tower.start(HERE, "two")
-    assert await tower.wait(second) is second
+    assert await tower.wait(second)
     assert stream.closed
     assert first.task
     assert first.task.cancelled()
@@ -150,7 +125,7 @@ async def test_several_wait_for_one() -> None:
     waiters[1].cancel()
     await asyncio.gather(*waiters[:2], return_exceptions=True)
     hold.set()
-    assert await waiters[2] is flight
+    assert await waiters[2]
     assert flight.waiters == 0
 
 
@@ -161,7 +136,7 @@ async def test_who_is_superseded_stops_waiting_but_ends_nothing() -> None:
     waiter = tower.wait(flight, over=over)
     await soon(lambda: flight.waiters == 1)
     over.set_result(None)
-    assert await waiter is None
+    assert not await waiter
     assert tower.flights.is_running(HERE.uri)
     assert not stream.closed
     tower.flights.end(HERE.uri)
@@ -197,7 +172,7 @@ async def test_who_joins_in_that_moment_keeps_it_alive() -> None:
     await soon(lambda: flight.waiters == 1)
     assert linger.cancelled()
     hold.set()
-    assert await second is flight
+    assert await second
 
 
 @pytest.mark.parametrize(
@@ -246,7 +221,7 @@ async def test_who_may_join(now: str, found: bool) -> None:
     _, stream = tower.start(HERE, asyncio.Event())
     await soon(lambda: stream.opened)
     assert bool(tower.flights.find(snapshot_of(now))) is found
-    assert tower.flights.find(snapshot_of(now, path="other")) == []
+    assert tower.flights.find(snapshot_of(now, path="other")) is None
     tower.flights.end(HERE.uri)
 
 
@@ -264,7 +239,7 @@ async def test_who_waits_for_a_closed_generation_has_no_answer(end: Callable[[Fl
     waiter = tower.wait(flight)
     await soon(lambda: flight.waiters == 1)
     end(tower.flights)
-    assert await waiter is None
+    assert not await waiter
     assert (stream.closed, tower.landed) == (True, [])
 
 
