@@ -24,7 +24,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.support.clients_check
 
-# Some 15 minutes on two cores; FULL=1 takes some two hours and fills in the documentation's tables and charts.
+# Some 15 minutes on two cores; FULL=1 takes an hour and a half and fills in the documentation's tables and charts.
 # RESUME=1 takes up the replays of a run that was interrupted.
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench.smoke
