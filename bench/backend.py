@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -127,6 +127,11 @@ async def nothing(_: Request) -> Response:
     return JSONResponse({})
 
 
+async def gone(_request: Request, _exc: Exception) -> Response:
+    """A call that was closed before it had been read is none: who cancels in time costs nothing."""
+    return Response(status_code=499)
+
+
 def app(plan: Plan) -> Starlette:
     backend = Backend(plan)
     return Starlette(
@@ -140,7 +145,8 @@ def app(plan: Plan) -> Starlette:
             Route("/v1beta/server_setting", lambda _: JSONResponse({"disable_client_side_telemetry": True})),
             Route("/v1/events", nothing, methods=["POST"]),
             Route("/calls", backend.calls),
-        ]
+        ],
+        exception_handlers={ClientDisconnect: gone},
     )
 
 
