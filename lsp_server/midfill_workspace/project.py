@@ -1,0 +1,22 @@
+"""The files of a workspace as the resolvers see them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from midfill_workspace.symbol import Outline
+
+
+class Project(Protocol):
+    """All paths are relative to the workspace, with `/`; "" is the workspace itself. Nothing excluded is in it."""
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+
+    def files_in(self, folder: str) -> Sequence[str]:
+        """The files directly in a folder, sorted."""
+
+    def outline(self, path: str) -> Outline | None:
+        """What a file declares and imports; None when it has not been read."""
+
+    def config(self, path: str) -> str:
+        """The text of a file like `go.mod` or `tsconfig.json`; "" when there is none."""

@@ -1,0 +1,176 @@
+"""Which declarations of other files can be written in this one: imports followed through re-exports, packages, members."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from midfill_workspace.project import Project
+from midfill_workspace.resolve.table import RESOLVERS, Resolver
+from midfill_workspace.symbol import Definition, Import, Outline
+
+HOPS = 6
+"""How many re-exports are followed; longer chains are cycles."""
+
+LIMIT = 2_000
+"""Declarations that one file can see. What comes after would not be ranked in a millisecond."""
+
+WORD = re.compile(r"[A-Za-z_$][\w$]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """A declaration of another file, and how it is written here: `name`, or `qualifier.name`."""
+
+    path: str
+    definition: Definition
+    name: str
+    qualifier: str = ""
+    package: bool = False
+    """Seen without an import."""
+    starred: bool = False
+    """Seen through an import of everything."""
+
+
+def visible(outline: Outline, project: Project) -> tuple[Visible, ...]:
+    """What a file can see of the others, in the order of its imports, then its package."""
+    resolver = RESOLVERS.get(outline.language)
+    if resolver is None:
+        return ()
+    scene = _Scene(resolver, project)
+    found = dict.fromkeys(islice(scene.imported(outline), LIMIT))
+    found.update(dict.fromkeys(islice(scene.of_package(outline), LIMIT - len(found))))
+    return tuple(found)
+
+
+def members(owner: Definition, path: str, project: Project) -> Iterator[Visible]:
+    """The members of a class, and those of what it inherits, nearest first."""
+    seen: set[tuple[str, str]] = set()
+    waiting = [(owner, path)]
+    while waiting and len(seen) < HOPS * 4:
+        definition, place = waiting.pop(0)
+        outline = project.outline(place)
+        if outline is None or (place, definition.name) in seen:
+            continue
+        seen.add((place, definition.name))
+        for each in outline.definitions:
+            if each.owner == definition.name:
+                yield Visible(place, each, each.name)
+        waiting.extend(_bases(definition, outline, project))
+
+
+def _bases(definition: Definition, outline: Outline, project: Project) -> Iterator[tuple[Definition, str]]:
+    for base in definition.bases:
+        found = named(base, outline, project)
+        if found is not None:
+            yield found
+
+
+def named(written: str, outline: Outline, project: Project) -> tuple[Definition, str] | None:
+    """The class or type that a name means in a file, and the file that declares it."""
+    head, _, last = written.rpartition(".")
+    if not head:
+        for each in outline.definitions:
+            if each.name == last and each.kind in ("class", "type"):
+                return each, outline.path
+    resolver = RESOLVERS.get(outline.language)
+    if resolver is None:
+        return None
+    scene = _Scene(resolver, project)
+    seen = scene.qualified(outline, head, last) if head else scene.by_name(outline, last)
+    return next(((each.definition, each.path) for each in seen if each.definition.kind in ("class", "type")), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    resolver: Resolver
+    project: Project
+
+    def imported(self, outline: Outline) -> Iterator[Visible]:
+        for wanted in outline.imports:
+            yield from self._of_import(wanted, outline.path)
+
+    def by_name(self, outline: Outline, name: str) -> Iterator[Visible]:
+        for wanted in outline.imports:
+            if wanted.alias == name or wanted.name == "*":
+                yield from (each for each in self._of_import(wanted, outline.path) if each.name == name)
+        yield from (each for each in self.of_package(outline) if each.name == name)
+
+    def qualified(self, outline: Outline, qualifier: str, name: str) -> Iterator[Visible]:
+        for wanted in outline.imports:
+            if wanted.alias == qualifier:
+                yield from (each for each in self._of_import(wanted, outline.path) if each.name == name)
+
+    def of_package(self, outline: Outline) -> Iterator[Visible]:
+        for path in self.resolver.neighbours(outline.path, self.project):
+            other = self.project.outline(path)
+            if other is not None and other.package == outline.package:
+                yield from (Visible(path, each, each.name, package=True) for each in other.definitions)
+
+    def _of_import(self, wanted: Import, importer: str) -> Iterator[Visible]:
+        if not wanted.module:
+            return
+        if wanted.name == "":
+            yield from self._of_module(wanted, importer)
+        elif wanted.name == "*":
+            for path in self.resolver.files(wanted, importer, self.project):
+                yield from (replace(each, starred=True) for each in self._exports(path, HOPS))
+        else:
+            found = list(self._named(wanted, importer, HOPS))
+            if found:
+                yield from (replace(each, name=wanted.alias) for each in found)
+            else:
+                yield from self._of_module(self.resolver.submodule(wanted), importer)
+
+    def _of_module(self, wanted: Import, importer: str) -> Iterator[Visible]:
+        if wanted.module:
+            for path in self.resolver.files(wanted, importer, self.project):
+                yield from (replace(each, qualifier=wanted.alias) for each in self._exports(path, HOPS))
+
+    def _named(self, wanted: Import, importer: str, hops: int) -> Iterator[Visible]:
+        """The declarations that an import names, in the first file that has any."""
+        for path in self.resolver.files(wanted, importer, self.project):
+            found = list(self._in_file(wanted.name, path, hops))
+            if found:
+                yield from found
+                return
+
+    def _in_file(self, name: str, path: str, hops: int) -> Iterator[Visible]:
+        outline = self.project.outline(path)
+        if outline is None or hops == 0:
+            return
+        own = [each for each in outline.definitions if each.name == name and not each.owner]
+        if name == "default":
+            own = [each for each in outline.definitions if "export default" in each.header]
+        if own:
+            yield from (Visible(path, each, name) for each in own)
+            return
+        for wanted in outline.imports:
+            if wanted.exported and wanted.alias == name and not wanted.module:
+                yield from self._in_file(wanted.name, path, hops - 1)
+            elif wanted.alias == name and wanted.name not in ("", "*"):
+                yield from self._named(wanted, path, hops - 1)
+            elif wanted.name == "*" and wanted.exported:
+                yield from self._named(replace(wanted, name=name), path, hops - 1)
+
+    def _exports(self, path: str, hops: int) -> Iterator[Visible]:
+        """What a module offers: what it declares, then what it re-exports by name or altogether."""
+        outline = self.project.outline(path)
+        if outline is None or hops == 0:
+            return
+        for each in outline.definitions:
+            if each.exported and not each.owner:
+                yield Visible(path, each, each.name)
+        for wanted in _reexports(outline):
+            if wanted.name == "*":
+                for other in self.resolver.files(wanted, path, self.project):
+                    yield from self._exports(other, hops - 1)
+            else:
+                yield from (replace(each, name=wanted.alias) for each in self._named(wanted, path, hops - 1))
+
+
+def _reexports(outline: Outline) -> Sequence[Import]:
+    """Of a Python module only what an `__init__` or a star says: everybody's imports are not what a module is for."""
+    if outline.language == "python" and not outline.path.endswith(("__init__.py", "__init__.pyi")):
+        return [each for each in outline.imports if each.name == "*"]
+    return [each for each in outline.imports if each.exported and each.name and each.module]
