@@ -18,5 +18,8 @@ class Project(Protocol):
     def outline(self, path: str) -> Outline | None:
         """What a file declares and imports; None when it has not been read."""
 
+    def near(self, path: str, limit: int) -> Sequence[str]:
+        """Files around one, those of its own folder first."""
+
     def config(self, path: str) -> str:
         """The text of a file like `go.mod` or `tsconfig.json`; "" when there is none."""

@@ -1,6 +1,5 @@
 """Which declarations of other files can be written in this one: imports followed through re-exports, packages, members."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,7 +14,9 @@ HOPS = 6
 LIMIT = 2_000
 """Declarations that one file can see. What comes after would not be ranked in a millisecond."""
 
-WORD = re.compile(r"[A-Za-z_$][\w$]*")
+CONSTRUCTORS = frozenset({"__init__", "__new__", "constructor"})
+FIRST_FIELDS = 8
+"""Of a class without a constructor, as of data classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Visible:
     """Seen without an import."""
     starred: bool = False
     """Seen through an import of everything."""
+    made_by: tuple[Definition, ...] = ()
+    """Of a class: how one is made, by its constructor or its first fields."""
 
 
 def visible(outline: Outline, project: Project) -> tuple[Visible, ...]:
@@ -40,7 +43,25 @@ def visible(outline: Outline, project: Project) -> tuple[Visible, ...]:
     scene = _Scene(resolver, project)
     found = dict.fromkeys(islice(scene.imported(outline), LIMIT))
     found.update(dict.fromkeys(islice(scene.of_package(outline), LIMIT - len(found))))
-    return tuple(found)
+    return tuple(_with_constructor(each, project) for each in found)
+
+
+def _with_constructor(each: Visible, project: Project) -> Visible:
+    outline = project.outline(each.path) if each.definition.kind == "class" else None
+    if outline is None:
+        return each
+    inside = [inner for inner in outline.definitions if inner.owner == each.definition.name]
+    made_by = [inner for inner in inside if inner.name in CONSTRUCTORS]
+    typed = [inner for inner in inside if inner.kind == "field" and inner.type][:FIRST_FIELDS]
+    return replace(each, made_by=tuple(made_by or typed))
+
+
+def exports(module: str, outline: Outline, project: Project) -> Iterator[Visible]:
+    """What a module offers to the file that is about to import from it."""
+    resolver = RESOLVERS.get(outline.language)
+    if resolver is not None:
+        for each in _Scene(resolver, project).imported(replace(outline, imports=(Import(module, "*"),))):
+            yield replace(each, starred=False)
 
 
 def members(owner: Definition, path: str, project: Project) -> Iterator[Visible]:
