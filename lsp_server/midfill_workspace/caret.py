@@ -43,11 +43,12 @@ class Wish:
 def wish(snapshot: Snapshot) -> Wish:
     before = snapshot.before[-LOOK_BACK_CHARS:]
     receiver = RECEIVER.search(before[-200:])
+    module = _module(before, snapshot.after[:LOOK_BACK_CHARS])
     return Wish(
         receiver=receiver[1] if receiver else "",
         calls=open_calls(_text_before(snapshot)),
-        importing=IMPORT_LINE.match(before) is not None,
-        module=_module(before, snapshot.after[:LOOK_BACK_CHARS]),
+        importing=module != "" or IMPORT_LINE.match(before) is not None,
+        module=module,
     )
 
 

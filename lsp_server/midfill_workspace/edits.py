@@ -47,7 +47,7 @@ def edit(path: str, before: Sequence[str], after: Sequence[str]) -> Edit | None:
         return None
     lines = [
         *_marked(" ", after[max(0, first - CONTEXT_LINES) : first]),
-        *_marked("-", removed[:CHANGED_LINES]),
+        *_marked("-", removed[:CHANGED_LINES] if "".join(removed).strip() else ()),
         *_marked("+", added[:CHANGED_LINES]),
     ]
     return Edit(path, first, "\n".join(lines))

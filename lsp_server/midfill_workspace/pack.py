@@ -38,7 +38,7 @@ def pack(fused: Sequence[Fused], shown: str, limit_chars: int) -> list[Snippet]:
     growing: dict[tuple[str, Source], _Growing] = {}
     room = limit_chars
     for each in fused:
-        if len(each.candidate.text) >= room:
+        if not 0 < len(each.candidate.text) < room:
             continue
         key = (each.candidate.path, _group(each.candidate.source))
         known = growing.get(key)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from midfill_workspace.project import Project
+from midfill_workspace.project import Project, WithOpen
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.symbol import Definition, Outline
-from midfill_workspace.visible import Visible, members, named
+from midfill_workspace.visible import Visible, meant, members, named
 from midfill_workspace.words import telling
 
 LOOK_BACK_LINES = 200
@@ -31,6 +31,7 @@ Typed = tuple[Definition, str]
 
 def members_of(receiver: str, snapshot: Snapshot, outline: Outline, project: Project) -> list[Visible]:
     """The members that may follow a dot here; [] where the type of what stands before it is not known."""
+    project = WithOpen(project, outline)
     found = _Place(snapshot, outline, project).type_of(receiver)
     if found is None:
         return []
@@ -91,10 +92,11 @@ class _Place:
         return None
 
     def _returned(self, name: str, outline: Outline) -> Typed | None:
-        """What a function that is declared in this file says that it returns."""
-        for each in outline.definitions:
-            if each.name == name and each.kind in ("function", "variable") and each.type and each.type != name:
-                return named_in(each.type, outline, self.project)
+        """What a function says that it returns, or a variable that it is."""
+        for found, path in meant(name, outline, self.project):
+            there = self.project.outline(path)
+            if found.type and found.type != name and there is not None:
+                return named_in(found.type, there, self.project)
         return None
 
     def _of_member(self, owner: Typed, name: str) -> Typed | None:

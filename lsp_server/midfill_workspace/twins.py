@@ -1,7 +1,7 @@
 """Files that belong together by name: a module and its test, a header and its source, a view and its style."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from posixpath import splitext
 
 from midfill_workspace.project import Project
@@ -32,23 +32,28 @@ def _candidates(path: str) -> Iterator[str]:
     yield from (join(folder, stem + other) for other in _counterparts(suffix))
     tested = TEST.match(stem)
     if tested is not None:
-        yield from _beside(tested["after"] or tested["before"], suffix, folder, SOURCE_FOLDERS)
+        yield from _places(folder, TEST_FOLDERS, SOURCE_FOLDERS, (tested["after"] or tested["before"]) + suffix)
     else:
         for name in TEST_NAMES:
-            yield from _beside(name.format(stem), suffix, folder, TEST_FOLDERS)
+            yield from _places(folder, SOURCE_FOLDERS, TEST_FOLDERS, name.format(stem) + suffix)
 
 
-def _beside(stem: str, suffix: str, folder: str, holders: tuple[str, ...]) -> Iterator[str]:
-    """In the same folder, in one for such files below it or above it, and there at the same place as here."""
-    name = stem + suffix
+def _places(folder: str, here: Sequence[str], there: Sequence[str], name: str) -> Iterator[str]:
+    """In the same folder, at the same place of the other tree, above, or directly in a folder for such files."""
     yield join(folder, name)
-    inner = ""
+    for before, after in _splits(folder, here):
+        yield from (join(before, holder, after, name) for holder in there)
     for above in ancestors(folder):
         yield join(above, name)
+        yield from (join(above, holder, name) for holder in there)
+
+
+def _splits(folder: str, holders: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What lies before and after a holder in a path; "" is a holder that lies anywhere."""
+    for above in ancestors(folder):
         for holder in holders:
-            yield join(above, holder, inner, name)
-            yield join(above, holder, name)
-        inner = join(above.rpartition("/")[2], inner)
+            if not holder or above == holder or above.endswith(f"/{holder}"):
+                yield above.removesuffix(holder), folder[len(above) :]
 
 
 def _counterparts(suffix: str) -> tuple[str, ...]:

@@ -89,17 +89,20 @@ def _bases(definition: Definition, outline: Outline, project: Project) -> Iterat
 
 def named(written: str, outline: Outline, project: Project) -> tuple[Definition, str] | None:
     """The class or type that a name means in a file, and the file that declares it."""
+    found = meant(written, outline, project)
+    return next((each for each in found if each[0].kind in ("class", "type")), None)
+
+
+def meant(written: str, outline: Outline, project: Project) -> Iterator[tuple[Definition, str]]:
+    """The declarations that a name, or a qualified one, may mean in a file: its own, then those it can see."""
     head, _, last = written.rpartition(".")
     if not head:
-        for each in outline.definitions:
-            if each.name == last and each.kind in ("class", "type"):
-                return each, outline.path
+        yield from ((each, outline.path) for each in outline.definitions if each.name == last and not each.owner)
     resolver = RESOLVERS.get(outline.language)
-    if resolver is None:
-        return None
-    scene = _Scene(resolver, project)
-    seen = scene.qualified(outline, head, last) if head else scene.by_name(outline, last)
-    return next(((each.definition, each.path) for each in seen if each.definition.kind in ("class", "type")), None)
+    if resolver is not None:
+        scene = _Scene(resolver, project)
+        seen = scene.qualified(outline, head, last) if head else scene.by_name(outline, last)
+        yield from ((each.definition, each.path) for each in seen)
 
 
 @dataclass(frozen=True, slots=True)

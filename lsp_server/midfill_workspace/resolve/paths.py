@@ -11,12 +11,12 @@ def folder_of(path: str) -> str:
 
 def join(*parts: str) -> str:
     """A normalised path; one that leaves the workspace begins with `..`, and no file of it does."""
-    joined = normpath("/".join(part for part in parts if part) or ".")
+    joined = normpath("/".join(part for part in parts if part).strip("/") or ".")
     return "" if joined == "." else joined
 
 
 def ancestors(folder: str) -> Iterator[str]:
-    """The folder, the one it lies in, and so on up to "" """
+    """The folder, the one it lies in, and so on up to the workspace itself."""
     while folder:
         yield folder
         folder = folder_of(folder)
