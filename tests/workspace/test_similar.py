@@ -1,5 +1,7 @@
 """Windows of other files that are like the text at the caret."""
 
+from itertools import pairwise
+
 import pytest
 
 from midfill_workspace.similar import WINDOW_LIMIT, Library, pieces, words_of
@@ -34,7 +36,7 @@ def test_pieces_that_overlap_are_told_once() -> None:
     found = library(alpha=ALPHA).like(words_of(ALPHA[10:40]), "")
     lines = sorted(each.piece.line for each in found)
     assert len(lines) > 1
-    assert all(later - line >= 20 for line, later in zip(lines, lines[1:], strict=False))
+    assert all(later - line >= 20 for line, later in pairwise(lines))
 
 
 def test_what_is_put_again_replaces_and_what_is_dropped_is_gone() -> None:
