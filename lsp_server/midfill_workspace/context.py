@@ -3,7 +3,7 @@
 `surroundings` is cold work, done when a file is opened or changed; `assemble` is done for each request.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from textwrap import indent
 
@@ -22,6 +22,9 @@ from midfill_workspace.visible import Visible, exports, visible
 from midfill_workspace.window import Window
 
 INDENT = "    "
+STEP = 10
+"""Declarations that are gathered at a time; each may take the reading of a file's outline."""
+
 TWIN_LIMIT, FILE_LIMIT, TREE_LIMIT = 40, 60, 60
 
 SOURCES: tuple[Source, ...] = ("member", "definition", "file", "edit", "similar", "twin", "tree")
@@ -46,9 +49,25 @@ class Shelf:
 
 def surroundings(outline: Outline, lines: Sequence[str], project: Project) -> Surroundings:
     """Cold: resolves imports, and reads the outlines of what they name."""
+    return _surroundings(outline, lines, project, tuple(visible(outline, project)))
+
+
+async def surroundings_in_steps(
+    outline: Outline, lines: Sequence[str], project: Project, rest: Callable[[], Awaitable[None]]
+) -> Surroundings:
+    """The same with rests, so that nobody waits for it for long."""
+    seen: list[Visible] = []
+    for each in visible(outline, project):
+        seen.append(each)
+        if len(seen) % STEP == 0:
+            await rest()
+    await rest()
+    return _surroundings(outline, lines, project, seen)
+
+
+def _surroundings(outline: Outline, lines: Sequence[str], project: Project, seen: Sequence[Visible]) -> Surroundings:
     found = (project.outline(path) for path in twins(outline.path, project))
-    scene = related.scene(outline, visible(outline, project), lines)
-    return Surroundings(outline, scene, tuple(each for each in found if each is not None))
+    return Surroundings(outline, related.scene(outline, seen, lines), tuple(each for each in found if each is not None))
 
 
 @dataclass(frozen=True, slots=True)

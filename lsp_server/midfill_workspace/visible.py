@@ -1,8 +1,8 @@
 """Which declarations of other files can be written in this one: imports followed through re-exports, packages, members."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from midfill_workspace.project import Project
 from midfill_workspace.resolve.table import RESOLVERS, Resolver
@@ -35,15 +35,22 @@ class Visible:
     """Of a class: how one is made, by its constructor or its first fields."""
 
 
-def visible(outline: Outline, project: Project) -> tuple[Visible, ...]:
-    """What a file can see of the others, in the order of its imports, then its package."""
+def visible(outline: Outline, project: Project) -> Iterator[Visible]:
+    """What a file can see of the others, in the order of its imports, then its package; each once."""
     resolver = RESOLVERS.get(outline.language)
-    if resolver is None:
-        return ()
-    scene = _Scene(resolver, project)
-    found = dict.fromkeys(islice(scene.imported(outline), LIMIT))
-    found.update(dict.fromkeys(islice(scene.of_package(outline), LIMIT - len(found))))
-    return tuple(_with_constructor(each, project) for each in found)
+    if resolver is not None:
+        scene = _Scene(resolver, project)
+        for each in islice(_once(chain(scene.imported(outline), scene.of_package(outline))), LIMIT):
+            yield _with_constructor(each, project)
+
+
+def _once(found: Iterable[Visible]) -> Iterator[Visible]:
+    seen: set[tuple[str, int, str, str]] = set()
+    for each in found:
+        key = (each.path, each.definition.line, each.name, each.qualifier)
+        if key not in seen:
+            seen.add(key)
+            yield each
 
 
 def _with_constructor(each: Visible, project: Project) -> Visible:

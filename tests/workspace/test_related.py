@@ -21,7 +21,7 @@ HEAD = "from .cart import Cart, total_price, add_item\nfrom . import mail\nfrom 
 def ranking(buffer: str) -> list[str]:
     snapshot = snapshot_of(HEAD + buffer, "python", "shop/main.py")
     read = outline(snapshot.path, "python", "".join(snapshot.lines))
-    scene = related.scene(read, visible(read, PROJECT), snapshot.lines)
+    scene = related.scene(read, tuple(visible(read, PROJECT)), snapshot.lines)
     return [each.visible.name for each in related.rank(scene, caret.wish(snapshot), snapshot)]
 
 
@@ -60,5 +60,5 @@ def test_a_scene_without_anything_ranks_nothing() -> None:
 def test_a_limit_keeps_the_best() -> None:
     snapshot = snapshot_of(HEAD + "total_price(‸", "python", "shop/main.py")
     read = outline(snapshot.path, "python", "".join(snapshot.lines))
-    scene = related.scene(read, visible(read, PROJECT), snapshot.lines)
+    scene = related.scene(read, tuple(visible(read, PROJECT)), snapshot.lines)
     assert [each.visible.name for each in related.rank(scene, caret.wish(snapshot), snapshot, 1)] == ["total_price"]
