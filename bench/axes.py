@@ -68,9 +68,10 @@ class Effort:
     entries: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     rounds: int = 2
     load_s: float = 12.0
+    contexts: int = 200
 
 
-QUICK = Effort(passes=2, hit_keys=100, bursts=1, entries=(1_000, 10_000, 100_000), rounds=1, load_s=3.0)
+QUICK = Effort(passes=2, hit_keys=100, bursts=1, entries=(1_000, 10_000, 100_000), rounds=1, load_s=3.0, contexts=50)
 
 
 # --- lines of the file that is typed in -----------------------------------------------------------

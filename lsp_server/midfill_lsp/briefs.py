@@ -51,6 +51,11 @@ class Briefs:
         self._tasks: set[asyncio.Task[None]] = set()
         self.shelf = Shelf()
 
+    async def ready(self) -> None:
+        """Wait until nothing is being made any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def opened(self, document: Document) -> None:
         self._forget(document.uri)
         self._briefs[document.uri] = Brief()

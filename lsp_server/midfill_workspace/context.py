@@ -3,6 +3,7 @@
 `surroundings` is cold work, done when a file is opened or changed; `assemble` is done for each request.
 """
 
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from textwrap import indent
@@ -22,10 +23,10 @@ from midfill_workspace.visible import Visible, exports, visible
 from midfill_workspace.window import Window
 
 INDENT = "    "
-STEP = 10
+STEP = 4
 """Declarations that are gathered at a time; each may take the reading of a file's outline."""
 
-TWIN_LIMIT, FILE_LIMIT, TREE_LIMIT = 40, 60, 60
+TWIN_LIMIT, FILE_LIMIT, TREE_LIMIT = 40, 40, 60
 
 SOURCES: tuple[Source, ...] = ("member", "definition", "file", "edit", "similar", "twin", "tree")
 
@@ -118,11 +119,16 @@ def _definitions(asked: Question) -> Iterable[Candidate]:
 
 
 def _of_this_file(asked: Question) -> Iterable[Candidate]:
-    """Headers of the same file that the window does not show, the nearest first."""
-    line, rows = asked.snapshot.line, asked.rows
-    outside = [each for each in asked.around.outline.definitions if each.line not in rows]
-    nearest = sorted(outside, key=lambda each: abs(each.line - line))[:FILE_LIMIT]
+    """Headers of the same file that the window does not show, the nearest first. They stand in the order of the file."""
+    declared, rows = asked.around.outline.definitions, asked.rows
+    first, last = (bisect_left(declared, row, key=_line) for row in (rows.start, rows.stop))
+    outside = [*declared[max(0, first - FILE_LIMIT) : first], *declared[last : last + FILE_LIMIT]]
+    nearest = sorted(outside, key=lambda each: abs(each.line - asked.snapshot.line))[:FILE_LIMIT]
     return (_candidate(asked.snapshot.path, each, "file") for each in nearest)
+
+
+def _line(definition: Definition) -> int:
+    return definition.line
 
 
 def _edits(asked: Question) -> Iterable[Candidate]:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
+from itertools import islice, takewhile
 from math import log, sqrt
 
 from midfill_workspace import caret
@@ -63,7 +64,7 @@ def scene(outline: Outline, seen: Sequence[Visible], lines: Sequence[str]) -> Sc
     )
 
 
-def rank(scene: Scene, wish: Wish, snapshot: Snapshot, limit: int = 200) -> list[Ranked]:
+def rank(scene: Scene, wish: Wish, snapshot: Snapshot, limit: int = 120) -> list[Ranked]:
     """The likeliest declarations at this caret, best first."""
     gains: dict[int, float] = defaultdict(float)
     for index, gain in _gains(scene, wish, caret.words_near(snapshot, NEAR_LINES)):
@@ -136,15 +137,20 @@ def _base(each: Visible, uses: Mapping[str, int]) -> float:
 def _uses(outline: Outline, lines: Sequence[str]) -> Mapping[str, int]:
     """How often each word stands in the file, imports left out."""
     imports = {each.line for each in outline.imports}
-    uses: Counter[str] = Counter()
-    for number, line in enumerate(lines):
-        if number not in imports:
-            uses.update(IDENTIFIER.findall(line))
+    uses = Counter(IDENTIFIER.findall("".join(line for number, line in enumerate(lines) if number not in imports)))
     for each in outline.imports:
-        # An import that runs over several lines.
-        if each.alias and uses[each.alias] == 1 and each.line not in imports:
-            uses[each.alias] = 0
+        if each.alias in uses and each.line + 1 < len(lines) and each.alias in _rest_of_import(lines, each.line):
+            uses[each.alias] -= 1
     return uses
+
+
+def _rest_of_import(lines: Sequence[str], first: int) -> set[str]:
+    """The names of an import that runs over several lines, which the line it begins on does not show."""
+    head = lines[first]
+    if head.count("(") <= head.count(")") and head.count("{") <= head.count("}"):
+        return set()
+    rest = takewhile(lambda line: ")" not in line and "}" not in line, islice(lines, first + 1, first + 60))
+    return {word for line in rest for word in IDENTIFIER.findall(line)}
 
 
 def _index(seen: Sequence[Visible], keys: Callable[[Visible], Iterable[str]]) -> Mapping[str, Sequence[int]]:
