@@ -187,6 +187,8 @@ async def _fit(request: CompletionRequest, model: Model) -> CompletionRequest:
 
 def _certainly_fits(request: CompletionRequest, alone: CompletionRequest, model: Model) -> bool:
     """Whether nothing need be counted: no tokenizer makes more tokens than there are bytes."""
+    if len(request.prefix) + len(request.suffix) > model.prompt_tokens:
+        return False  # And nothing need be rendered to see that.
     most_tokens = _bytes(request, model)
     most_snippet_tokens = most_tokens - _bytes(alone, model) if request.snippets else 0
     return most_tokens + _around(model) <= model.prompt_tokens and most_snippet_tokens <= model.snippet_tokens
@@ -235,27 +237,37 @@ def _around(model: Model) -> int:
 
 
 async def _fit_text(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """Shorten prefix and suffix at line ends until they fit on their own, the prefix to three times the suffix."""
-    request = await _fit_frame(request, model)
-    prefix_tokens = await model.provider.count_tokens(request.prefix)
-    suffix_tokens = await model.provider.count_tokens(request.suffix)
-    room_tokens = model.prompt_tokens - await _prompt_tokens(replace(request, prefix="", suffix=""), model)
-    fitted, used_tokens = request, await _prompt_tokens(request, model)
-    while used_tokens > model.prompt_tokens and fitted.prefix + fitted.suffix:
-        prefix_room = max(room_tokens * PREFIX_SHARE, room_tokens - suffix_tokens)
-        suffix_room = max(room_tokens * (1 - PREFIX_SHARE), room_tokens - prefix_tokens)
-        prefix = _tail(request.prefix, _share(request.prefix, prefix_room, prefix_tokens))
-        suffix = _head(request.suffix, _share(request.suffix, suffix_room, suffix_tokens))
-        fitted = replace(request, prefix=prefix, suffix=suffix)
-        used_tokens = await _prompt_tokens(fitted, model)
+    """Shorten prefix and suffix at line ends until they fit on their own."""
+    request, frame_tokens = await _framed(request, model)
+    room_tokens = model.prompt_tokens - frame_tokens
+    texts_tokens = [await model.provider.count_tokens(text) for text in (request.prefix, request.suffix)]
+    fitted = _cut(request, texts_tokens, room_tokens)
+    while (used_tokens := await _prompt_tokens(fitted, model)) > model.prompt_tokens and _has_text(fitted):
         room_tokens = int(room_tokens * min(SLACK, model.prompt_tokens / used_tokens))
+        fitted = _cut(request, texts_tokens, room_tokens)
     return fitted
 
 
-async def _fit_frame(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """`request` without the names of the file and its folder where they would take half of the room."""
+async def _framed(request: CompletionRequest, model: Model) -> tuple[CompletionRequest, int]:
+    """`request` and the tokens around its text; without the names of file and folder if they take half of the room."""
     frame_tokens = await _prompt_tokens(replace(request, prefix="", suffix=""), model)
-    return replace(request, path="", repository="") if frame_tokens > model.prompt_tokens // 2 else request
+    if frame_tokens <= model.prompt_tokens // 2 or not request.path + request.repository:
+        return request, frame_tokens
+    return await _framed(replace(request, path="", repository=""), model)
+
+
+def _has_text(request: CompletionRequest) -> bool:
+    return bool(request.prefix or request.suffix)
+
+
+def _cut(request: CompletionRequest, texts_tokens: list[int], room_tokens: int) -> CompletionRequest:
+    """The text next to the caret; the prefix gets three times the suffix, and each what the other leaves."""
+    prefix_tokens, suffix_tokens = texts_tokens
+    prefix_room = max(room_tokens * PREFIX_SHARE, room_tokens - suffix_tokens)
+    suffix_room = max(room_tokens * (1 - PREFIX_SHARE), room_tokens - prefix_tokens)
+    prefix = _tail(request.prefix, _share(request.prefix, prefix_room, prefix_tokens))
+    suffix = _head(request.suffix, _share(request.suffix, suffix_room, suffix_tokens))
+    return replace(request, prefix=prefix, suffix=suffix)
 
 
 def _share(text: str, room_tokens: float, tokens: int) -> int:
