@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from midfill_daemon import errors, fim
+from midfill_daemon.contract import CompletionRequest
+from midfill_daemon.gateway import Gateway, ModelCall
+from midfill_daemon.identity import Caller
 from midfill_daemon.models import Tier
 from midfill_daemon.providers import (
     Generation,
@@ -23,6 +26,7 @@ from midfill_daemon.providers import (
     openai_compatible,
     upstream,
 )
+from midfill_daemon.tasks import completion
 from support.fake_services import FakeLlamaServer, FakeOllama, FakeOpenAI, FakeService, Faults, running
 
 PROMPT = "def add(a, b):\n    secret_of_the_user = 1\n    "
@@ -766,6 +770,34 @@ async def test_ollama_learns_the_speed_from_prompts_that_were_not_cached() -> No
             service.counts = {"prompt_eval_count": tokens, "prompt_eval_duration": duration_ms * 1_000_000}
             await collect(provider, replace(ASKED, prompt=prompt))
             assert (await provider.describe()).prefill_tokens_s == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "prompt"),
+    [
+        (OLLAMA_NAME, {}, "<|fim_prefix|>def f(<|fim_suffix|>):\n<|fim_middle|>"),
+        ("seed-coder:8b", {}, "<[fim-suffix]>):\n<[fim-prefix]>def f(<[fim-middle]>"),
+        ("llama3.1:8b", {}, "def f("),
+        ("llama3.1:8b", {"mode": "chat"}, f"File a.py:\ndef f({fim.HOLE}):\n"),
+    ],
+)
+async def test_a_completion_reaches_ollama_in_the_format_of_its_model(
+    name: str, options: dict[str, Any], prompt: str
+) -> None:
+    rows: list[Any] = []
+    request = CompletionRequest("a.py", "python", "def f(", "):\n")
+    async with serving("ollama_raw", model=name, **options) as (provider, service):
+        service.names = (name,)
+        gateway = Gateway(
+            {"inline": Tier("ollama", fim="auto", model=name, **options)}, {"inline": provider}, rows.append
+        )
+        call = ModelCall("completion", "inline", "p1", lambda model: completion.build(request, model), Caller("me"))
+        async with aclosing(gateway.stream(call)) as values:
+            first, *_ = [value async for value in values]
+    assert first == Piece("return")
+    body = service.generations()[0].body
+    assert (body["messages"][-1]["content"] if "messages" in body else body["prompt"]) == prompt
+    assert [(row["outcome"], row["prompt_tokens"]) for row in rows] == [("ok", 100)]
 
 
 @pytest.mark.parametrize("missing", ["/api/ps", "/api/tags"])
