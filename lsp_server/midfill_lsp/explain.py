@@ -33,7 +33,7 @@ CAUSES: Mapping[str, str] = {
 """What an error code means where the daemon's own words are not at hand: they are not recorded."""
 
 HINTS: Mapping[str, str] = {
-    "model_missing": "Run `midfill models pull`, or connect a model (see `midfill doctor`).",
+    "model_missing": "Run `midfill models pull`, with Ollama `ollama pull NAME`, or connect a model (see `midfill doctor`).",
     "provider_down": "Is the model service running? `midfill doctor` checks it.",
     "daemon_down": "It is being restarted; `midfill doctor` says more.",
     "config": "Correct the file; `midfill config` shows every value and where it came from.",
