@@ -37,9 +37,14 @@ class Link:
         self._wanted = asyncio.Event()
 
     @property
-    def window_chars(self) -> int:
-        """How much text around the caret the model can take, by the handshake's estimate."""
+    def prompt_chars(self) -> int:
+        """How much text the model can take, by the handshake's estimate."""
         return int(self.model.prompt_tokens * self.model.chars_per_token)
+
+    @property
+    def context_chars(self) -> int:
+        """How much of that may be of other files."""
+        return int(self.prompt_chars * self.model.context_share)
 
     def saw_revision(self, revision: str) -> None:
         """Every answer names the revision it was made with; a new one means that the handshake is out of date."""
