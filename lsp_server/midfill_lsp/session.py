@@ -48,7 +48,7 @@ class Session:
         self.client = client
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
-        self.warmth = Warmth(self.desk.link, self.editor)
+        self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
         self.status = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
         self._initial = self.desk.settings
@@ -253,7 +253,7 @@ class Session:
 
     def _warm_file(self, document: Document) -> None:
         """A small file that was opened: where its caret will be nobody tells, but all carets share its beginning."""
-        if sum(map(len, document.lines)) > self.desk.link.window_chars:
+        if sum(map(len, document.lines)) > self.desk.link.prompt_chars:
             return
         last = len(document.lines) - 1
         self._warm_up(document.uri, types.Position(last, len(document.lines[last])))
