@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from midfill_daemon.contract import CompletionRequest, Delta, Shape, Status
 from midfill_daemon.errors import Preempted, ProviderTimeout
-from midfill_lsp import fit, governor, known, pace, prompt, speculate
+from midfill_lsp import fit, governor, known, pace, speculate
 from midfill_lsp.answer import Answer, Guess, Known
 from midfill_lsp.cache import Cache
 from midfill_lsp.fit import Fitted
@@ -19,7 +19,7 @@ from midfill_lsp.link import Link
 from midfill_lsp.machine import Machine
 from midfill_lsp.newest import Newest
 from midfill_lsp.pace import Health, Level, Portion, Rhythm
-from midfill_lsp.prompt import Prompts, Teller
+from midfill_lsp.prompt import Prompts, Teller, nothing
 from midfill_lsp.settings import Settings
 from midfill_lsp.trace import Source, Trace, reused
 from midfill_workspace import scope
@@ -52,7 +52,7 @@ class Desk:
     link: Link
     settings: Settings
     editor: str
-    tell: Teller = prompt.nothing
+    tell: Teller = nothing
     """What is worth telling a model of other files."""
     prompts: Prompts = field(init=False)
     flights: Flights = field(init=False)
@@ -288,8 +288,10 @@ def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
 
 def _start(flight: Flight, desk: Desk) -> None:
     snapshot, portion = flight.snapshot, flight.portion
+    prompt = desk.prompts.of(snapshot)
+    flight.told = frozenset(each.path for each in prompt.snippets)
     request = replace(
-        desk.prompts.of(snapshot).request(snapshot, desk.editor, max_tokens=portion.max_tokens, given=flight.text),
+        prompt.request(snapshot, desk.editor, max_tokens=portion.max_tokens, given=flight.text),
         shape=portion.shape,
         priority="speculative" if flight.guess else "interactive",
     )
@@ -323,7 +325,7 @@ def _store(flight: Flight, desk: Desk) -> None:
     grown = shaped.text.startswith(given) and len(shaped.text) > len(given)
     flight.text, flight.rules = (shaped.text if grown else given), shaped.rules
     block_end = min(shaped.end, len(flight.text))
-    flight.answer = Answer(flight.text, block_end, complete=complete, guess=flight.guess)
+    flight.answer = Answer(flight.text, block_end, complete=complete, guess=flight.guess, told=flight.told)
     desk.cache.store(flight.revision or desk.revision, snapshot, flight.answer, desk.clock())
 
 
