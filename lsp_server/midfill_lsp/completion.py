@@ -196,6 +196,7 @@ def _land(flight: Flight, added: str, source: Source, trace: Trace) -> Known | N
         return None
     found = flight.known(added)
     trace.source, trace.shape, trace.rules, trace.reused = source, flight.portion.shape, flight.rules, flight.reused
+    trace.told_files = len(flight.told)
     if flight.error is not None and not found.text:
         trace.outcome, trace.reason, trace.message = "failed", flight.error.code, flight.error.message
     return found

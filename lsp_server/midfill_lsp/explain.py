@@ -55,7 +55,9 @@ def explain(trace: Trace | None) -> str:
     """One paragraph: what was shown or why nothing was, then the stages."""
     if trace is None:
         return "Nothing has been asked for yet."
-    return " ".join(part for part in (_what(trace), _changes(trace), _reuse(trace), _stages(trace)) if part)
+    return " ".join(
+        part for part in (_what(trace), _changes(trace), _told(trace), _reuse(trace), _stages(trace)) if part
+    )
 
 
 def _what(trace: Trace) -> str:
@@ -86,6 +88,13 @@ def _sentence(text: str) -> str:
 def _changes(trace: Trace) -> str:
     changes = [fit.RULES[rule] for rule in trace.rules if rule in fit.RULES]
     return " ".join(("It was fitted:", *changes)) if trace.outcome == "shown" and changes else ""
+
+
+def _told(trace: Trace) -> str:
+    if not trace.told_files:
+        return ""
+    files = "one other file" if trace.told_files == 1 else f"{trace.told_files} other files"
+    return f"The model was told of {files}."
 
 
 def _reuse(trace: Trace) -> str:
