@@ -33,9 +33,8 @@ class Folder:
         return self._read(path) if path in self._paths else ""
 
     def outline(self, path: str) -> Outline | None:
-        language = language_of(PurePath(path))
-        if path not in self._paths or language not in SPECS:
-            return None
-        if path not in self._outlines:
-            self._outlines[path] = outline(path, language, self._read(path))
-        return self._outlines[path]
+        if path in self._paths and path not in self._outlines:
+            language = language_of(PurePath(path))
+            text = self._read(path) if language in SPECS else ""
+            self._outlines[path] = outline(path, language, text)
+        return self._outlines.get(path)

@@ -16,9 +16,9 @@ from midfill_workspace import window
 from midfill_workspace.outline.table import outline as outlined
 from midfill_workspace.pack import Snippet
 from midfill_workspace.symbol import Outline
-from support.projects import Texts
+from support.projects import Files
 
-PROJECT = Texts(
+PROJECT = Files(
     {
         "shop/cart.py": "def open_cart(owner: str) -> None: ...\n",
         "shop/main.py": "",

@@ -8,9 +8,9 @@ from midfill_workspace.edits import Edit
 from midfill_workspace.outline.table import outline
 from midfill_workspace.pack import PATH_COST
 from support.buffers import snapshot_of
-from support.projects import Texts
+from support.projects import Files
 
-PROJECT = Texts(
+PROJECT = Files(
     {
         "shop/__init__.py": "",
         "shop/cart.py": (
@@ -108,6 +108,6 @@ def test_a_language_that_nobody_outlines_has_no_definitions_but_similar_pieces()
     shelf = Shelf()
     shelf.library.put("b.txt", ["rare_word another_word third_word\n"])
     snapshot = snapshot_of("rare_word third_word ‸", "plaintext", "a.txt")
-    around = context.surroundings(outline("a.txt", "plaintext", ""), snapshot.lines, Texts({}))
-    asked = context.question(snapshot, window.cut(snapshot, 900), around, Texts({}), shelf)
+    around = context.surroundings(outline("a.txt", "plaintext", ""), snapshot.lines, Files({}))
+    asked = context.question(snapshot, window.cut(snapshot, 900), around, Files({}), shelf)
     assert [each.source for each in context.assemble(asked, 500)] == ["similar"]

@@ -5,9 +5,9 @@ import pytest
 from midfill_workspace import caret, receiver
 from midfill_workspace.outline.table import outline
 from support.buffers import snapshot_of
-from support.projects import Texts
+from support.projects import Files
 
-PYTHON = Texts(
+PYTHON = Files(
     {
         "pack/__init__.py": "from .base import Base\n",
         "pack/base.py": "class Base:\n    def inherited(self) -> int: ...\n",
@@ -22,7 +22,7 @@ PYTHON = Texts(
 HEAD = "from .app import App, make\nfrom . import log\n\n"
 
 
-def members(buffer: str, language: str, path: str, project: Texts) -> set[str]:
+def members(buffer: str, language: str, path: str, project: Files) -> set[str]:
     snapshot = snapshot_of(buffer, language, path)
     read = outline(path, language, "".join(snapshot.lines))
     before = caret.wish(snapshot).receiver
@@ -62,7 +62,7 @@ def test_python(buffer: str, found: set[str]) -> None:
     assert members(HEAD + buffer, "python", "pack/main.py", PYTHON) == found
 
 
-TYPESCRIPT = Texts(
+TYPESCRIPT = Files(
     {
         "src/shop.ts": (
             "import { Cart } from './cart';\nexport class Shop {\n  constructor(private cart: Cart) {}\n"
@@ -88,7 +88,7 @@ def test_typescript(buffer: str, found: set[str]) -> None:
     assert members(head + buffer, "typescript", "src/main.ts", TYPESCRIPT) == found
 
 
-GO = Texts(
+GO = Files(
     {
         "go.mod": "module example.org/shop\n",
         "cart/cart.go": (
@@ -115,7 +115,7 @@ def test_go(buffer: str, found: set[str]) -> None:
 
 
 def test_classes_that_inherit_in_a_circle_end() -> None:
-    project = Texts(
+    project = Files(
         {"a.py": "from b import B\nclass A(B):\n    x: A\n", "b.py": "from a import A\nclass B(A):\n    y: B\n"}
     )
     found = members("from a import A\nthing = A()\nthing.‸", "python", "main.py", project)
@@ -123,6 +123,6 @@ def test_classes_that_inherit_in_a_circle_end() -> None:
 
 
 def test_a_long_chain_is_followed_to_its_end() -> None:
-    project = Texts({"a.py": "class A:\n    next: 'A'\n"})
+    project = Files({"a.py": "class A:\n    next: 'A'\n"})
     found = members(f"from a import A\ndef f(a: A):\n    a{'.next' * 30}.‸", "python", "main.py", project)
     assert found == {"A", "next"}

@@ -6,9 +6,9 @@ from midfill_workspace import caret, related
 from midfill_workspace.outline.table import outline
 from midfill_workspace.visible import visible
 from support.buffers import snapshot_of
-from support.projects import Texts
+from support.projects import Files
 
-PROJECT = Texts(
+PROJECT = Files(
     {
         "shop/cart.py": "class Cart:\n    pass\n\ndef total_price(cart): ...\n\ndef add_item(cart, item): ...\n",
         "shop/mail.py": "def send_invoice(to): ...\n\ndef _connect(): ...\n\nclass Mailer: ...\n",
@@ -41,14 +41,14 @@ def test_the_likeliest_comes_first(buffer: str, first: str) -> None:
     assert ranking(buffer)[0] == first
 
 
-def test_private_names_come_after_public_ones() -> None:
-    order = ranking("mail.‸")
-    assert order.index("_connect") > order.index("Mailer") > -1
+def test_private_names_are_offered_to_who_imports_them_only() -> None:
+    assert "_connect" not in ranking("mail.‸")
+    assert ranking("from .mail import _connect\n_connect(‸")[0] == "_connect"
 
 
 def test_all_that_can_be_seen_is_ranked() -> None:
     assert set(ranking("‸")) == {
-        "Cart", "total_price", "add_item", "send_invoice", "_connect", "Mailer", "RATE", "tax_of",
+        "Cart", "total_price", "add_item", "send_invoice", "Mailer", "RATE", "tax_of",
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from midfill_workspace.twins import twins
-from support.projects import Texts
+from support.projects import Files
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ from support.projects import Texts
     ],
 )
 def test_twins(path: str, files: list[str], found: list[str]) -> None:
-    assert twins(path, Texts(dict.fromkeys([path, *files], ""))) == found
+    assert twins(path, Files(dict.fromkeys([path, *files], ""))) == found

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
-from midfill_workspace.outline.spec import Row, Spec, field_text
+from midfill_workspace.outline.spec import Row, Spec, field_text, nodes_at
 from midfill_workspace.symbol import Import
 
-RECEIVER = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]]*\])?\s*\)$")
+RECEIVER = re.compile(r"([^\W\d]\w*)(?:\[[^\]]*\])?\s*\)$")
+REPEAT_LIMIT = 60
+"""How far above the last constant with a value may stand."""
+
 LITERAL = re.compile(r"&?([\w.]+)\{")
 
 
@@ -34,18 +37,40 @@ def owner(node: Node) -> str:
 
 
 def value_type(node: Node) -> str:
+    if node.type == "const_spec":
+        return _repeated_type(node) if node.child_by_field_name("value") is None else ""
     found = LITERAL.match(field_text(node, "value"))
     return found[1] if found else ""
 
 
+def _repeated_type(node: Node) -> str:
+    """A constant without a value repeats the last one that has one, with its type."""
+    above = node.prev_named_sibling
+    for _ in range(REPEAT_LIMIT):
+        if above is None or above.child_by_field_name("value") is not None:
+            break
+        above = above.prev_named_sibling
+    return field_text(above, "type") if above is not None else ""
+
+
 def bases(node: Node) -> Iterator[Node]:
-    """Embedded types: fields that have a type only."""
+    """Embedded types, which are fields that have a type only, and what an alias stands for."""
     inner = node.child_by_field_name("type")
+    if node.type == "type_alias" and inner is not None:
+        yield inner
     for holder in inner.named_children if inner is not None else ():
+        if holder.type == "type_elem":
+            yield holder
         for field in holder.named_children if holder.type == "field_declaration_list" else ():
             written = field.child_by_field_name("type")
             if written is not None and field.child_by_field_name("name") is None:
                 yield written
+
+
+def fields(node: Node) -> Iterator[Node]:
+    """Fields of a struct, methods of an interface."""
+    for path in ("type.field_declaration_list.field_declaration", "type.method_elem"):
+        yield from nodes_at(node, path) if node.type == "type_spec" else ()
 
 
 def exported(node: Node, name: str) -> bool:
@@ -63,14 +88,13 @@ SPEC = Spec(
         "field_declaration": Row("variable"),
         "method_elem": Row("function"),
     },
-    through=frozenset(
-        {"type_declaration", "var_declaration", "const_declaration", "var_spec_list", "field_declaration_list"}
-    ),
+    through=frozenset({"type_declaration", "var_declaration", "const_declaration", "var_spec_list"}),
     import_types=("import_spec",),
     imports=imports,
     value_type=value_type,
     bases=bases,
+    fields=fields,
     owner=owner,
     exported=exported,
-    package="package_clause",
+    package=("package_clause",),
 )

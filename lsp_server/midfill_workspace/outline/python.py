@@ -1,12 +1,35 @@
 """Python."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tree_sitter import Node
 
 from midfill_workspace.outline.spec import Row, Spec, field_text, text_of
 from midfill_workspace.outline.walk import plain_type
-from midfill_workspace.symbol import Import
+from midfill_workspace.symbol import Import, Outline
+
+STRING = re.compile(r"[\"'](\w+)[\"']")
+
+THROUGH = frozenset(
+    {
+        "decorated_definition",
+        "expression_statement",
+        "if_statement",
+        "elif_clause",
+        "else_clause",
+        "try_statement",
+        "except_clause",
+        "finally_clause",
+        "with_statement",
+        "match_statement",
+        "case_clause",
+        "block",
+    }
+)
+STATEMENTS = THROUGH | {"for_statement", "while_statement", "except_group_clause"}
+"""Where a method may assign a field."""
 
 
 def imports(node: Node) -> Iterator[Import]:
@@ -53,12 +76,13 @@ def value_type(node: Node) -> str:
 def fields(node: Node) -> Iterator[Node]:
     """`self.name = …` inside a method, not inside functions within it."""
     body = node.child_by_field_name("body")
-    waiting = [body] if body is not None else []
+    waiting = [body] if body is not None and b"self." in (body.text or b"") else []
     while waiting:
         child = waiting.pop()
-        if child.type == "assignment" and field_text(child, "left").startswith("self."):
-            yield child
-        elif child.type not in ("function_definition", "class_definition", "lambda"):
+        if child.type == "assignment":
+            if field_text(child, "left").startswith("self."):
+                yield child
+        elif child.type in STATEMENTS:
             waiting.extend(reversed(child.named_children))
 
 
@@ -70,6 +94,30 @@ def documentation(node: Node) -> str:
     return text_of(first.named_children[0]).lstrip("rRuUbB") if first.named_children[0].type == "string" else ""
 
 
+def exported(node: Node, name: str) -> bool:
+    """By the underscore; what `__all__` says comes after."""
+    return not name.startswith("_") or name.endswith("__")
+
+
+def by_list(outline: Outline, root: Node) -> Outline:
+    """A module with `__all__` offers what is in it."""
+    names = _listed(root)
+    if not names:
+        return outline
+    definitions = tuple(
+        each if each.owner else replace(each, exported=each.name in names) for each in outline.definitions
+    )
+    imports = tuple(replace(each, exported=each.name == "*" or each.alias in names) for each in outline.imports)
+    return replace(outline, definitions=definitions, imports=imports)
+
+
+def _listed(root: Node) -> frozenset[str]:
+    """The strings of what is assigned or added to `__all__`."""
+    texts = [text_of(node) for node in root.named_children if node.type == "expression_statement"]
+    written = [text for text in texts if text.startswith("__all__")]
+    return frozenset(name for text in written for name in STRING.findall(text))
+
+
 SPEC = Spec(
     rows={
         "function_definition": Row("function"),
@@ -77,23 +125,13 @@ SPEC = Spec(
         "assignment": Row("variable", name="left"),
         "type_alias_statement": Row("type", name="left"),
     },
-    through=frozenset(
-        {
-            "decorated_definition",
-            "expression_statement",
-            "if_statement",
-            "elif_clause",
-            "else_clause",
-            "try_statement",
-            "except_clause",
-            "with_statement",
-            "block",
-        }
-    ),
+    through=THROUGH,
     import_types=("import_statement", "import_from_statement"),
     imports=imports,
     value_type=value_type,
     bases=bases,
     fields=fields,
     documentation=documentation,
+    exported=exported,
+    finish=by_list,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from midfill_workspace.symbol import Import, Kind
+from midfill_workspace.symbol import Import, Kind, Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +14,29 @@ class Row:
 
     kind: Kind
     name: str = "name"
-    """The field that holds the name; there may be several, as in `var a, b int`."""
+    """Where the name is: a path as of `nodes_at`. There may be several names, as in `var a, b int`."""
     brief: bool = False
     """Whether the beginning of its body belongs to what others should see: the fields of a struct, the cases of an enum."""
+    open: bool = False
+    """Whether what it holds is named without it, as the enumerators of C are."""
+
+
+def nodes_at(node: Node, path: str) -> list[Node]:
+    """Fields, or the types of children where there is no such field, joined by dots; "" is the node itself."""
+    found = [node]
+    for part in path.split(".") if path else ():
+        found = [child for each in found for child in _children(each, part)]
+    return found
+
+
+def _children(node: Node, part: str) -> list[Node]:
+    fields = [child for child in node.children_by_field_name(part) if child.is_named]
+    return fields or [child for child in node.named_children if child.type == part]
+
+
+def named_by_path(node: Node, row: Row) -> Iterator[str]:
+    for name in nodes_at(node, row.name):
+        yield text_of(name)
 
 
 def no_nodes(node: Node) -> Iterator[Node]:
@@ -32,6 +52,18 @@ def always(node: Node, name: str) -> bool:
     return True
 
 
+def same_row(node: Node, row: Row) -> Row:
+    return row
+
+
+def itself(node: Node) -> Node:
+    return node
+
+
+def unchanged(outline: Outline, root: Node) -> Outline:
+    return outline
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One language."""
@@ -43,19 +75,29 @@ class Spec:
     imports: Callable[[Node], Iterator[Import]]
     """What one such node imports, wherever in the file it stands."""
     type_fields: tuple[str, ...] = ("return_type", "type", "result")
+    """Where a type is written: paths, the first that leads somewhere counts."""
+    row_of: Callable[[Node, Row], Row] = same_row
+    """The row of a node where its type alone does not tell, as with a prototype and a variable in C."""
+    names: Callable[[Node, Row], Iterator[str]] = named_by_path
     value_type: Callable[[Node], str] = no_name
     """The type that the value of a variable or field tells, where none is written."""
     bases: Callable[[Node], Iterator[Node]] = no_nodes
     """The nodes that name what a class inherits."""
     fields: Callable[[Node], Iterator[Node]] = no_nodes
-    """Nodes inside a method that declare a field of its class."""
+    """Nodes inside the signature of a class, or inside a method, that declare a field of the class."""
+    beside: Callable[[Node], Iterator[Node]] = no_nodes
+    """Nodes inside a declaration that declare something of the same level, as `struct s {…} x;` does."""
     owner: Callable[[Node], str] = no_name
-    """The type that a declaration belongs to although it stands outside of it."""
+    """The type that a declaration, or all that a node holds, belongs to although it stands outside of it."""
+    start: Callable[[Node], Node] = itself
+    """The node that the header of a declaration begins with."""
     exported: Callable[[Node, str], bool] = always
-    package: str = ""
-    """The type of the node that names the package, directly below the root."""
+    package: tuple[str, ...] = ()
+    """The types of nodes that name the package, directly below the root."""
     documentation: Callable[[Node], str] | None = None
     """The text of a declaration's documentation where it does not stand in comments above it."""
+    finish: Callable[[Outline, Node], Outline] = unchanged
+    """What only the whole file tells."""
 
 
 def text_of(node: Node | None) -> str:
@@ -65,3 +107,7 @@ def text_of(node: Node | None) -> str:
 
 def field_text(node: Node, name: str) -> str:
     return text_of(node.child_by_field_name(name))
+
+
+def unquoted(node: Node | None) -> str:
+    return text_of(node).strip("\"'`<>")

@@ -1,28 +1,65 @@
 """SPECS: the languages whose files can be outlined."""
 
+import re
 from collections.abc import Mapping
 
 from midfill_workspace import grammars
-from midfill_workspace.outline import go, python, typescript, walk
+from midfill_workspace.outline import (
+    c,
+    cpp,
+    csharp,
+    go,
+    java,
+    kotlin,
+    lua,
+    php,
+    python,
+    ruby,
+    rust,
+    scala,
+    typescript,
+    walk,
+)
 from midfill_workspace.outline.spec import Spec
 from midfill_workspace.symbol import Outline
 
 SPECS: Mapping[str, Spec] = {
+    "c": c.SPEC,
+    "cpp": cpp.SPEC,
+    "csharp": csharp.SPEC,
     "go": go.SPEC,
+    "java": java.SPEC,
     "javascript": typescript.SPEC,
     "javascriptreact": typescript.SPEC,
+    "kotlin": kotlin.SPEC,
+    "lua": lua.SPEC,
+    "php": php.SPEC,
     "python": python.SPEC,
+    "ruby": ruby.SPEC,
+    "rust": rust.SPEC,
+    "scala": scala.SPEC,
     "typescript": typescript.SPEC,
     "typescriptreact": typescript.SPEC,
 }
 
 
+HEADER_OF_CPP = re.compile(
+    r"^\s*(?:class\s+\w[^;]*[{:]|namespace\b[^;]*\{|template\s*<|using\s|(?:public|private|protected)\s*:)",
+    re.MULTILINE,
+)
+"""What tells that a `.h` is C++: its name does not."""
+
+
 def outline(path: str, language: str, text: str) -> Outline:
     """Empty where the language is not known, or its grammar is not installed."""
-    language = grammars.ALIASES.get(language, language)
+    language = _told_by_text(path, grammars.ALIASES.get(language, language), text)
     parser = grammars.parser(language)
     if parser is None or language not in SPECS:
         return Outline(path, language)
-    unix = text.replace("\r\n", "\n")
+    unix = text.removeprefix("\ufeff").replace("\r\n", "\n")
     tree = parser.parse(unix.encode(errors="replace"))
     return walk.outline(path, language, unix, tree, SPECS[language])
+
+
+def _told_by_text(path: str, language: str, text: str) -> str:
+    return "cpp" if language == "c" and path.endswith(".h") and HEADER_OF_CPP.search(text) else language

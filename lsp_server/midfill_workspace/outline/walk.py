@@ -1,12 +1,14 @@
 """The engine: a tree and the row of its language become an outline."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
-from tree_sitter import Node, Tree
+from tree_sitter import Language, Node, Query, QueryCursor, Tree
 
-from midfill_workspace.outline.spec import Row, Spec, field_text, text_of
+from midfill_workspace.outline.spec import Row, Spec, field_text, nodes_at, text_of
 from midfill_workspace.symbol import Definition, Import, Kind, Outline
 
 HEADER_ROWS, BRIEF_ROWS, HEADER_CHARS = 24, 14, 1_200
@@ -15,11 +17,17 @@ HEADER_ROWS, BRIEF_ROWS, HEADER_CHARS = 24, 14, 1_200
 NEAR_ROWS = 3
 """A value that ends within so many lines belongs to the header of its variable."""
 
-DEFINITION_LIMIT = 5_000
+DEFINITION_LIMIT, IMPORT_LIMIT = 5_000, 2_000
 """Of one file. What comes after is generated, and nobody looks for it."""
+
+DEPTH_LIMIT = 40
+"""Declarations that are nested deeper are not looked for: the walk is recursive, and hostile text can nest for ever."""
 
 IDENTIFIER = re.compile(r"[\w$#.@-]+")
 """What is declared can be told by one word: no destructuring, and no `self.table[key]`."""
+
+ATTRIBUTES = frozenset({"attribute_item"})
+"""What may stand between a comment and the declaration that it is of."""
 
 COMMENT_MARK = re.compile(r"^\s*(?:/\*+|\*+/?|///?!?|#+!?|--+|\"\"\"|''')?\s*")
 TYPE_ARGUMENTS = re.compile(r"[<\[(].*", re.DOTALL)
@@ -27,27 +35,42 @@ TYPE_ARGUMENTS = re.compile(r"[<\[(].*", re.DOTALL)
 
 def outline(path: str, language: str, text: str, tree: Tree, spec: Spec) -> Outline:
     """What a file declares and imports; a broken file has what could be read of it."""
-    walker = _Walker(spec, text.split("\n"))
     root = tree.root_node
-    definitions: list[Definition] = []
-    for definition in walker.definitions(root, "", depth=0):
-        definitions.append(definition)
-        if len(definitions) == DEFINITION_LIMIT:
-            break
-    package = next((text_of(node) for node in root.named_children if node.type == spec.package), "")
-    return Outline(path, language, tuple(imports(root, spec)), tuple(definitions), _last_word(package))
+    walker = _Walker(spec, text.split("\n"))
+    found = tuple(islice(_first_fields(walker.definitions(root, "", depth=0)), DEFINITION_LIMIT))
+    taken = tuple(islice(imports(root, tree.language, spec), IMPORT_LIMIT))
+    return spec.finish(Outline(path, language, taken, found, _package(root, spec)), root)
 
 
-def imports(root: Node, spec: Spec) -> Iterator[Import]:
+def imports(root: Node, language: Language, spec: Spec) -> Iterator[Import]:
     """All imports, also those inside functions, in the order of the text."""
-    wanted = frozenset(spec.import_types)
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if node.type in wanted:
-            yield from spec.imports(node)
-        else:
-            waiting.extend(reversed(node.named_children))
+    nodes = QueryCursor(_query(language, spec.import_types)).captures(root).get("import", [])
+    for node in sorted(nodes, key=lambda each: each.start_byte):
+        yield from spec.imports(node)
+
+
+@lru_cache(maxsize=64)
+def _query(language: Language, types: tuple[str, ...]) -> Query:
+    """Of the types those that this grammar has: JavaScript lacks some of TypeScript's."""
+    known = [each for each in types if language.id_for_node_kind(each, True)]
+    return Query(language, f"[{' '.join(f'({each})' for each in known)}] @import")
+
+
+def _package(root: Node, spec: Spec) -> str:
+    node = next((child for child in root.named_children if child.type in spec.package), None) if spec.package else None
+    if node is None or not node.named_children:
+        return ""
+    return field_text(node, "name") or text_of(node.named_children[-1])
+
+
+def _first_fields(definitions: Iterable[Definition]) -> Iterator[Definition]:
+    """A field that is assigned in several methods is declared by the first."""
+    seen: set[tuple[str, str]] = set()
+    for each in definitions:
+        if each.kind != "field" or (each.owner, each.name) not in seen:
+            yield each
+        if each.kind == "field":
+            seen.add((each.owner, each.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +79,49 @@ class _Walker:
     lines: Sequence[str]
 
     def definitions(self, node: Node, owner: str, depth: int) -> Iterator[Definition]:
-        """The declarations below a node; `depth` bounds what hostile nesting can ask for."""
-        if depth > 40:
-            return
+        """The declarations below a node."""
         for child in node.named_children:
-            row = self.spec.rows.get(child.type)
-            if row is not None:
-                yield from self._declared(child, row, owner, depth)
-            elif child.type in self.spec.through:
-                yield from self.definitions(child, owner, depth + 1)
+            yield from self._at(child, owner, depth)
+
+    def _at(self, node: Node, owner: str, depth: int) -> Iterator[Definition]:
+        row = self.spec.rows.get(node.type)
+        if depth > DEPTH_LIMIT:
+            return
+        if row is not None:
+            yield from self._declared(node, self.spec.row_of(node, row), owner, depth)
+        elif node.type in self.spec.through:
+            yield from self.definitions(node, self.spec.owner(node) or owner, depth + 1)
 
     def _declared(self, node: Node, row: Row, owner: str, depth: int) -> Iterator[Definition]:
-        names = [text_of(name) for name in node.children_by_field_name(row.name)]
+        names = [name for name in self.spec.names(node, row) if IDENTIFIER.fullmatch(name)]
         owner = self.spec.owner(node) or owner
         for name in names:
-            if IDENTIFIER.fullmatch(name):
-                yield self._definition(node, row, name, owner)
-        body = body_of(node)
-        if body is not None and row.kind in ("class", "type") and names:
-            yield from self.definitions(body, names[0], depth + 1)
+            yield self._definition(node, row, name, owner)
+        for other in self.spec.beside(node):
+            yield from self._at(other, owner, depth + 1)
+        if row.kind in ("class", "type"):
+            yield from self._members(node, owner if row.open or not names else last_part(names[0]), depth)
         elif owner and row.kind == "function":
-            for field in self.spec.fields(node):
-                yield from self._declared(field, self.spec.rows[field.type], owner, depth + 1)
+            yield from self._fields(node, owner, depth)
+
+    def _members(self, node: Node, owner: str, depth: int) -> Iterator[Definition]:
+        yield from self._fields(node, owner, depth)
+        body = body_of(node)
+        if body is not None:
+            yield from self.definitions(body, owner, depth + 1)
+
+    def _fields(self, node: Node, owner: str, depth: int) -> Iterator[Definition]:
+        for field in self.spec.fields(node):
+            yield from self._at(field, owner, depth + 1)
 
     def _definition(self, node: Node, row: Row, name: str, owner: str) -> Definition:
+        start = self.spec.start(node)
         return Definition(
-            name=name.rpartition(".")[2],
+            name=last_part(name),
             kind=_kind(row, owner),
-            line=node.start_point.row,
-            header=self._header(node, row),
-            doc=self._doc(node),
+            line=start.start_point.row,
+            header=self._header(start.start_point.row, _last_row(node, row)),
+            doc=self._doc(start),
             owner=owner,
             bases=tuple(plain_type(text_of(base)) for base in self.spec.bases(node)),
             type=self._type(node) if row.kind in ("function", "variable") else "",
@@ -93,15 +129,14 @@ class _Walker:
         )
 
     def _type(self, node: Node) -> str:
-        for name in self.spec.type_fields:
-            written = field_text(node, name).lstrip(":-> ")
+        for path in self.spec.type_fields:
+            written = text_of(next(iter(nodes_at(node, path)), None)).lstrip(":-> ")
             if written:
                 return written[:200]
         return self.spec.value_type(node)[:200]
 
-    def _header(self, node: Node, row: Row) -> str:
-        first, last = node.start_point.row, _last_row(node, row)
-        lines = [line.rstrip("\r") for line in self.lines[first : last + 1]]
+    def _header(self, first: int, last: int) -> str:
+        lines = self.lines[first : last + 1]
         margin = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
         return "\n".join(line[margin:] if not line[:margin].strip() else line for line in lines)[:HEADER_CHARS]
 
@@ -116,7 +151,7 @@ def body_of(node: Node) -> Node | None:
     body = node.child_by_field_name("body")
     if body is not None:
         return body
-    for name in ("value", "type", "declarator"):
+    for name in ("value", "type", "declarator", "right"):
         inner = node.child_by_field_name(name)
         if inner is not None and (body := inner.child_by_field_name("body")) is not None:
             return body
@@ -128,6 +163,10 @@ def plain_type(written: str) -> str:
     return TYPE_ARGUMENTS.sub("", written).strip().lstrip("*&").strip("\"'")
 
 
+def last_part(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
 def _kind(row: Row, owner: str) -> Kind:
     if not owner:
         return row.kind
@@ -135,16 +174,22 @@ def _kind(row: Row, owner: str) -> Kind:
 
 
 def _last_row(node: Node, row: Row) -> int:
-    first, end = node.start_point.row, node.end_point.row
-    body = body_of(node)
+    first, end = node.start_point.row, _end_row(node)
     if row.brief:
         return min(end, first + BRIEF_ROWS)
+    body = body_of(node)
     if body is None:
-        return end if end - first <= NEAR_ROWS or row.kind == "function" else first
+        return min(end, first + HEADER_ROWS) if end - first <= NEAR_ROWS or row.kind == "function" else first
     before = body.prev_sibling
     if before is not None and before.end_point.row < body.start_point.row:
         return min(before.end_point.row, first + HEADER_ROWS)
     return min(body.start_point.row, first + HEADER_ROWS)
+
+
+def _end_row(node: Node) -> int:
+    """Of a node that takes its line end with it, as those of the C preprocessor do, the row before."""
+    start, end = node.start_point, node.end_point
+    return end.row - 1 if end.column == 0 and end.row > start.row else end.row
 
 
 def _comment_above(node: Node) -> str:
@@ -154,12 +199,16 @@ def _comment_above(node: Node) -> str:
     parts: list[str] = []
     above = node.prev_sibling
     row = node.start_point.row
-    while above is not None and "comment" in above.type and above.end_point.row >= row - 1 and len(parts) < 20:
-        parts.append(text_of(above))
+    while above is not None and above.end_point.row >= row - 1 and len(parts) < 20:
+        if _is_comment(above):
+            parts.append(text_of(above))
+        elif above.type not in ATTRIBUTES:
+            break
         row, above = above.start_point.row, above.prev_sibling
     return "\n".join(reversed(parts))
 
 
-def _last_word(text: str) -> str:
-    words = re.findall(r"[\w.]+", text)
-    return words[-1] if words else ""
+def _is_comment(node: Node) -> bool:
+    """Not one that ends the line of something else."""
+    before = node.prev_sibling if "comment" in node.type else node
+    return before is None or (before is not node and before.end_point.row < node.start_point.row)

@@ -5,9 +5,15 @@ from collections.abc import Iterator, Sequence
 
 from midfill_workspace.project import Project
 from midfill_workspace.resolve.paths import ancestors, folder_of, join
+from midfill_workspace.resolve.resolver import Resolver
 from midfill_workspace.symbol import Import
 
 MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)", re.MULTILINE)
+REPLACED = re.compile(r"^\s*(?:replace\s+)?([^\s/(][^\s]*)(?:\s+v\S+)?\s+=>\s+(\.{1,2}[^\s]*)", re.MULTILINE)
+"""A module that is read from a folder of the workspace."""
+
+USED = re.compile(r"^\s*(?:use\s+)?(\.{1,2}(?:/[^\s)]*)?)\s*(?://.*)?$", re.MULTILINE)
+"""A folder in `go.work`."""
 
 
 def files(wanted: Import, importer: str, project: Project) -> Iterator[str]:
@@ -17,10 +23,6 @@ def files(wanted: Import, importer: str, project: Project) -> Iterator[str]:
         if found:
             yield from found
             return
-
-
-def submodule(wanted: Import) -> Import:
-    return Import("", "", "")
 
 
 def neighbours(path: str, project: Project) -> Sequence[str]:
@@ -35,14 +37,46 @@ def _sources(folder: str, project: Project) -> list[str]:
 
 
 def _folders(module: str, importer: str, project: Project) -> Iterator[str]:
-    for above in ancestors(folder_of(importer)):
-        declared = MODULE.search(project.config(join(above, "go.mod")))
-        if declared is not None:
-            inner = module.removeprefix(declared[1])
-            if inner != module and inner[:1] in ("", "/"):
-                yield join(above, inner.lstrip("/"))
-            return
-    # Without a go.mod, as in GOPATH and vendored trees: the end of the import path that is a folder here.
+    above = list(ancestors(folder_of(importer)))
+    home = next((folder for folder in above if MODULE.search(project.config(join(folder, "go.mod")))), None)
+    if home is None:
+        yield from _by_ending(module)
+        return
+    yield from _in_module(module, home, project)
+    yield from _replaced(module, home, "go.mod", project)
+    for folder in above:
+        yield from _in_workspace(module, folder, project)
+    yield join(home, "vendor", module)
+
+
+def _in_module(module: str, folder: str, project: Project) -> Iterator[str]:
+    declared = MODULE.search(project.config(join(folder, "go.mod")))
+    if declared is not None:
+        yield from _below(module, declared[1], folder)
+
+
+def _replaced(module: str, folder: str, name: str, project: Project) -> Iterator[str]:
+    for written, target in REPLACED.findall(project.config(join(folder, name))):
+        yield from _below(module, written, join(folder, target))
+
+
+def _in_workspace(module: str, folder: str, project: Project) -> Iterator[str]:
+    for used in USED.findall(project.config(join(folder, "go.work"))):
+        yield from _in_module(module, join(folder, used), project)
+    yield from _replaced(module, folder, "go.work", project)
+
+
+def _below(module: str, prefix: str, folder: str) -> Iterator[str]:
+    inner = module.removeprefix(prefix)
+    if module.startswith(prefix) and inner[:1] in ("", "/"):
+        yield join(folder, inner.lstrip("/"))
+
+
+def _by_ending(module: str) -> Iterator[str]:
+    """Without a go.mod, as in GOPATH and vendored trees: the end of the import path that is a folder here."""
     parts = module.split("/")
     if "." in parts[0]:
         yield from ("/".join(parts[start:]) for start in range(len(parts)))
+
+
+RESOLVER = Resolver(files, neighbours=neighbours, package_private=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from midfill_workspace.project import Project
 from midfill_workspace.resolve.paths import ancestors, folder_of, join
-from midfill_workspace.symbol import Import
+from midfill_workspace.resolve.resolver import Resolver, exported_names
+from midfill_workspace.symbol import Import, Outline
 
 SOURCE_FOLDERS = ("", "src", "lib", "python")
 """Where the top-level packages of a project lie."""
@@ -24,8 +25,12 @@ def submodule(wanted: Import) -> Import:
     return Import(f"{wanted.module}{separator}{wanted.name}", "", wanted.alias, wanted.line, wanted.exported)
 
 
-def neighbours(path: str, project: Project) -> Sequence[str]:
-    return ()
+def reexports(outline: Outline) -> Sequence[Import]:
+    """What an `__init__` imports, and what `__all__` or a star says: other imports are not what a module is for."""
+    listed = any(each.name == "__all__" for each in outline.definitions)
+    if listed or outline.path.endswith(("__init__.py", "__init__.pyi")):
+        return exported_names(outline)
+    return [each for each in outline.imports if each.name == "*"]
 
 
 def _places(module: str, importer: str, project: Project) -> Iterator[str]:
@@ -37,6 +42,14 @@ def _places(module: str, importer: str, project: Project) -> Iterator[str]:
             folder = folder_of(folder)
         yield join(folder, parts)
         return
+    yield from (join(root, parts) for root in _roots(importer, project))
+
+
+def _roots(importer: str, project: Project) -> Iterator[str]:
+    """Where absolute imports are counted from; the one place to add folders of installed packages to."""
     for folder in ancestors(folder_of(importer)):
         if not project.has(join(folder, "__init__.py")):
-            yield from (join(folder, source, parts) for source in SOURCE_FOLDERS)
+            yield from (join(folder, source) for source in SOURCE_FOLDERS)
+
+
+RESOLVER = Resolver(files, submodule=submodule, reexports=reexports)

@@ -1,29 +1,25 @@
 """RESOLVERS: which module knows the imports of a language."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
-from midfill_workspace.project import Project
-from midfill_workspace.resolve import go, python, typescript
-from midfill_workspace.symbol import Import
-
-
-class Resolver(Protocol):
-    def files(self, wanted: Import, importer: str, project: Project) -> Iterator[str]:
-        """The files that an import may name, the likeliest first."""
-
-    def submodule(self, wanted: Import) -> Import:
-        """What a name may be that its module does not declare: a module of a package. An empty module: nothing."""
-
-    def neighbours(self, path: str, project: Project) -> Sequence[str]:
-        """Files whose declarations are seen without an import."""
-
+from midfill_workspace.resolve import c, csharp, go, java, kotlin, lua, php, python, ruby, rust, scala, typescript
+from midfill_workspace.resolve.resolver import Resolver
 
 RESOLVERS: Mapping[str, Resolver] = {
-    "go": go,
-    "javascript": typescript,
-    "javascriptreact": typescript,
-    "python": python,
-    "typescript": typescript,
-    "typescriptreact": typescript,
+    "c": c.RESOLVER,
+    "cpp": c.RESOLVER,
+    "csharp": csharp.RESOLVER,
+    "go": go.RESOLVER,
+    "java": java.RESOLVER,
+    "javascript": typescript.RESOLVER,
+    "javascriptreact": typescript.RESOLVER,
+    "kotlin": kotlin.RESOLVER,
+    "lua": lua.RESOLVER,
+    "php": php.RESOLVER,
+    "python": python.RESOLVER,
+    "ruby": ruby.RESOLVER,
+    "rust": rust.RESOLVER,
+    "scala": scala.RESOLVER,
+    "typescript": typescript.RESOLVER,
+    "typescriptreact": typescript.RESOLVER,
 }
