@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,9 @@ A file that kills the worker needs two deaths to be found; what was indexed befo
 
 GATHER_S = 0.2
 """Changes of a branch switch come one after the other; they are told together."""
+
+SWEEP_FROM = 1_000
+"""So many are not even looked at: it is the worker that compares all files then."""
 
 SWEEP_S = 300.0
 """A save this long after all files were looked at has them looked at again: not every editor watches files."""
@@ -56,11 +59,10 @@ Message = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Folder:
-    """One folder of the workspace: what is known of it, and what the worker has not been told yet."""
+    """One folder of the workspace, and what is known of it."""
 
     root: str
     project: "StoredProject | None" = None
-    changed: set[str] = field(default_factory=set)
     swept_s: float = 0.0
     told_broken: bool = False
 
@@ -84,6 +86,7 @@ class Indexer:
         self._rules = Rules()
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._changed: list[str] = []
         self._ending: list[asyncio.Task[None]] = []
         self._telling: asyncio.TimerHandle | None = None
 
@@ -104,7 +107,7 @@ class Indexer:
         """There is no index from now on. The worker ends with its stdin, after the file at hand."""
         if self._telling is not None:
             self._telling.cancel()
-            self._telling = None
+        self._telling, self._changed = None, []
         if self._keeping is not None:
             self._keeping.cancel()
             self._ending.append(self._keeping)
@@ -120,8 +123,7 @@ class Indexer:
         """What is excluded now must go, other files come."""
         if rules != self._rules:
             self._rules = rules
-            for folder in self._folders.values():
-                self._order(folder)
+            self._order_all()
 
     # --- what the window knows
 
@@ -143,11 +145,9 @@ class Indexer:
 
     def changed(self, uris: Iterable[str]) -> None:
         """Files that were saved, made, changed or removed."""
-        for uri in uris:
-            folder = self._folder_of(path := _path(uri))
-            if folder is not None:
-                folder.changed.add(_inside(folder, path))
-        if self._telling is None and any(folder.changed for folder in self._folders.values()):
+        if self._keeping is not None:
+            self._changed.extend(uris)
+        if self._changed and self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(GATHER_S, self._tell_changes)
 
     def _folder_of(self, path: str) -> Folder | None:
@@ -157,14 +157,23 @@ class Indexer:
     # --- to the worker
 
     def _tell_changes(self) -> None:
-        self._telling = None
+        changed, self._changed, self._telling = self._changed, [], None
+        if len(changed) > SWEEP_FROM:
+            self._order_all()
+            return
+        by_folder: dict[str, set[str]] = {}
+        for uri in changed:
+            folder = self._folder_of(path := _path(uri))
+            if folder is not None:
+                by_folder.setdefault(folder.root, set()).add(_inside(folder, path))
+        for root, paths in by_folder.items():
+            self._write({"root": root, "changed": sorted(paths)})
+            if self._clock() - self._folders[root].swept_s > SWEEP_S:
+                self._order(self._folders[root])
+
+    def _order_all(self) -> None:
         for folder in self._folders.values():
-            if not folder.changed or folder.project is None:
-                continue  # All files are looked at when it is opened.
-            if self._clock() - folder.swept_s > SWEEP_S:
-                self._order(folder)
-            self._write({"root": folder.root, "changed": sorted(folder.changed)})
-            folder.changed.clear()
+            self._order(folder)
 
     def _order(self, folder: Folder) -> None:
         folder.swept_s = self._clock()
@@ -212,8 +221,7 @@ class Indexer:
         async with _worker(self._environment) as process:
             self._process = process
             self._write({"cache": str(cache)})
-            for folder in self._folders.values():
-                self._order(folder)
+            self._order_all()
             async for message in _messages(process):
                 await self._receive(message, cache)
             log.info("index.worker_ended")

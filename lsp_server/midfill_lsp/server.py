@@ -35,7 +35,7 @@ class MidfillServer(Server):
         """Ask the editor to tell which files change outside of it; not every one can."""
         workspace = self.client_capabilities.workspace
         watching = workspace.did_change_watched_files if workspace else None
-        if watching and watching.dynamic_registration:
+        if watching and watching.dynamic_registration and self.session.desk.settings.index:
             watchers = [types.FileSystemWatcher(glob_pattern=WATCHED)]
             options = types.DidChangeWatchedFilesRegistrationOptions(watchers=watchers)
             method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES

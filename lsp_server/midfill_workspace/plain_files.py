@@ -49,7 +49,7 @@ class PlainFiles:
         folders = path.split("/")[:-1]
         if path.startswith("/") or any(folder.startswith(".") for folder in folders) or not _is_text(path):
             return False
-        return excluded(path, 0, 0, language_of(PurePath(path)), self.rules) is None
+        return excluded(path, 0, 0, self._language(path), self.rules) is None
 
     def read(self, path: str) -> str | None:
         text = _text(self.root / path)
@@ -57,6 +57,10 @@ class PlainFiles:
             return None
         longest = max(map(len, text.split("\n")))
         return None if excluded(path, len(text), longest, language_of(PurePath(path)), self.rules) else text
+
+    def _language(self, path: str) -> str:
+        """Worked out where a rule asks for it: it is most of what a name costs."""
+        return language_of(PurePath(path)) if self.rules.languages else ""
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

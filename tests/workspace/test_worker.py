@@ -158,11 +158,10 @@ def test_progress_is_told_of_what_takes_long(tmp_path: Path) -> None:
     assert progress == [[400, MANY + 5], [MANY + 5, MANY + 5]]
 
 
-@pytest.mark.parametrize("order", [{"damaged": "any"}, {"root": "unknown", "changed": ["a.py"]}])
-def test_orders_that_are_about_no_files(tmp_path: Path, order: Mapping[str, object]) -> None:
+def test_an_index_that_a_reader_finds_damaged_is_made_again(tmp_path: Path) -> None:
     it = indexed(tmp_path)
-    said = told(it, order, {"root": str(it.root), "changed": ["app/main.py"]}) if "damaged" in order else []
-    assert [message["done"] for message in said if "done" in message] in ([], [4, 4, 0])
+    said = told(it, {"damaged": "any"}, {"root": str(it.root), "changed": ["app/main.py"]})
+    assert [message["done"] for message in said if "done" in message] == [4, 4, 0]
 
 
 def test_damage_while_it_runs_is_healed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -221,7 +220,7 @@ except limits.TooSlow:
     [
         ("pass", "", 0),
         ("while True: pass", "too slow\n", 0),
-        ("(1 << 3_000_000_000) // 3", "", -signal.SIGXCPU),
+        ("sum(range(10**13))", "", -signal.SIGXCPU),
     ],
 )
 def test_a_file_has_its_time(work: str, output: str, code: int) -> None:
