@@ -16,6 +16,7 @@ from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents
 from midfill_lsp.explain import explain
 from midfill_lsp.feedback import Feedback
+from midfill_lsp.indexer import Indexer
 from midfill_lsp.link import Link
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
@@ -41,6 +42,7 @@ class Session:
         notify: Callable[[Status], None],
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        indexer: Indexer | None = None,
     ) -> None:
         self.documents = Documents()
         self.editor = secrets.token_hex(6)
@@ -49,7 +51,9 @@ class Session:
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
         self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
-        self.status = Status("starting", "the daemon is starting")
+        self.status = self._told = Status("starting", "the daemon is starting")
+        self.indexer = indexer or Indexer(client.cache, {})
+        self.indexer.on_progress = self._on_progress
         self._notify, self._warn, self._clock = notify, warn, clock
         self._initial = self.desk.settings
         self._changed_s: dict[str, float] = {}
@@ -58,6 +62,9 @@ class Session:
         self._rules = exclusion.Rules()
         self._tasks: list[asyncio.Task[None]] = []
         self._pausing: tuple[asyncio.TimerHandle, ...] = ()
+        self._folders: list[str] = []
+        self._progress = ""
+        self._running = False
 
     # --- life
 
@@ -66,13 +73,19 @@ class Session:
         self.documents.encoding = encoding
         client_name = params.client_info.name if params.client_info else ""
         self._initial = self.desk.settings = settings.defaults_for(client_name)
-        self.documents.set_folders([folder.uri for folder in params.workspace_folders or []] or _root(params))
+        self._folders = [folder.uri for folder in params.workspace_folders or []] or _root(params)
+        self.documents.set_folders(self._folders)
         self.configure(params.initialization_options)
         self._initial = self.desk.settings
         self._tasks = [
             asyncio.create_task(self.desk.link.keep()),
             asyncio.create_task(self.feedback.keep_posting(self.client)),
         ]
+
+    def initialized(self) -> None:
+        """The editor has its answer: what may take its time begins."""
+        self._running = True
+        self._index()
 
     async def close(self) -> None:
         for document in self.documents.all():
@@ -82,7 +95,7 @@ class Session:
         self.desk.machine.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.indexer.close(), return_exceptions=True)
         if self.client.is_connected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -104,12 +117,27 @@ class Session:
         )
         for document in self.documents.all():
             self._judge(document)
+        self._index()
         for problem in problems:
             self._warn(f"Midfill: {problem}")
 
+    def _index(self) -> None:
+        """As the settings say."""
+        if self._running and self.desk.settings.index:
+            self.indexer.start(self._folders, self._rules)
+        else:
+            self.indexer.stop()
+
+    def _on_progress(self, progress: str) -> None:
+        if progress != self._progress:
+            self._progress = progress
+            self._on_status(self._told)
+
     def _on_status(self, told: Status) -> None:
+        self._told = told
         if told.state == "ready":
             told = status.of_health(self.desk.health.level, self.desk.link.model)
+        told = status.with_progress(told, self._progress)
         if told == self.status:
             return
         ready = told.state == "ready" and self.status.state != "ready"
@@ -128,6 +156,7 @@ class Session:
         assert document is not None
         self._judge(document)
         self._warm_file(document)
+        self.indexer.opened(item.uri)
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         uri = params.text_document.uri
@@ -143,6 +172,7 @@ class Session:
         document = self.documents.get(uri)
         if document is not None:
             self._judge(document)
+        self.indexer.changed([uri])
 
     def closed(self, uri: str) -> None:
         self.documents.close(uri)

@@ -31,6 +31,8 @@ class Settings:
     """Globs of files that are never read or sent, besides the built-in ones."""
     max_tokens: int = 64
     max_file_chars: int = 5_000_000
+    index: bool = True
+    """Whether a process of its own reads the workspace, so that completions know its other files."""
     speculation: Speculation = "auto"
     """Whether to ask ahead of the user: "always" also on battery and on a busy machine."""
     speculation_tokens_per_minute: int | None = None
@@ -90,6 +92,7 @@ FIELDS: Mapping[str, Field] = {
     "exclude": Field("exclude", _texts),
     "maxTokens": Field("max_tokens", _count(1, 1024)),
     "maxFileChars": Field("max_file_chars", _count(1, 50_000_000)),
+    "index": Field("index", _flag),
     "speculation": Field("speculation", _choice(*get_args(Speculation))),
     "speculationTokensPerMinute": Field("speculation_tokens_per_minute", _count(0, 1_000_000)),
 }

@@ -1,7 +1,7 @@
 """What the editor's status item should say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from midfill_daemon.contract import InlineModel
@@ -41,3 +41,8 @@ def of_health(level: str, model: InlineModel) -> Status:
     if model.ready and level in SLOW:
         return Status("slow", SLOW[level], model.name)
     return of_model(model)
+
+
+def with_progress(told: Status, progress: str) -> Status:
+    """What is being done in the background, where there is nothing more important to say."""
+    return replace(told, reason=progress) if told.state == "ready" and not told.reason else told
