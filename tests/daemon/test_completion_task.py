@@ -384,6 +384,20 @@ def test_the_answer_of_a_chat_model_is_unwrapped(
     assert passed(chunks, stops, fim_format=fim.CHAT, prefix="def add(a, b):\n    return ") == (text, done)
 
 
+FRAGMENTS = ["```", "`", "python", "\n", " ", "    ", "return ", "def add(a, b):\n", "x", fim.HOLE_END, "<|/"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=10))
+def test_how_an_answer_is_cut_into_chunks_changes_nothing(fragments: list[str]) -> None:
+    answer, prefix = "".join(fragments), "def add(a, b):\n    return "
+    text, _ = passed([answer], (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)
+    assert passed(fragments, (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)[0] == text
+    assert passed(list(answer), (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)[0] == text
+    assert text in answer
+    assert fim.HOLE_END not in text
+
+
 @pytest.mark.parametrize(
     ("suffix", "stops"),
     [

@@ -366,7 +366,7 @@ class CompletionGuard:
         text = self._text[_shared_length(lead, self._text) :]
         if self.plan.format == fim.CHAT:
             unwrapped = unwrap.whole(prefix, text) if complete else unwrap.start(prefix, text)
-            if unwrapped is None:
+            if unwrapped is None or (not complete and len(unwrapped[0]) < 2):
                 return False
             text, end = unwrapped
             self._stop_at((*self.plan.stops, end) if end else self.plan.stops)
