@@ -282,7 +282,17 @@ async def test_the_prefix_gets_three_times_the_suffix_and_what_one_leaves_is_the
 ) -> None:
     request = CompletionRequest("a.py", "python", "p\n" * prefix_lines, "\ns" * suffix_lines)
     fitted = await completion._fit(request, model(61))
-    assert (fitted.prefix.count("p"), fitted.suffix.count("s")) == pytest.approx(kept, abs=2)
+    assert (fitted.prefix.count("p"), fitted.suffix.count("s")) == pytest.approx(kept, abs=4)
+
+
+async def test_the_start_of_a_cut_prefix_stays_for_many_keys() -> None:
+    asked = replace(model(4096), provider=Costly(), info=ModelInfo("m", 10_000))
+    text = "".join(f"{number:03} = one two three\n" for number in range(400))
+    starts = set()
+    for count in range(200):
+        request = CompletionRequest("a.py", "python", text + "x" * count, "\n")
+        starts.add((await completion._fit(request, asked)).prefix[:3])
+    assert len(starts) <= 2
 
 
 async def test_a_suffix_that_the_model_does_not_see_costs_nothing() -> None:
@@ -372,6 +382,20 @@ def test_the_answer_of_a_chat_model_is_unwrapped(
 ) -> None:
     chunks = [answer[at : at + size] for at in range(0, len(answer), size)]
     assert passed(chunks, stops, fim_format=fim.CHAT, prefix="def add(a, b):\n    return ") == (text, done)
+
+
+FRAGMENTS = ["```", "`", "python", "\n", " ", "    ", "return ", "def add(a, b):\n", "x", fim.HOLE_END, "<|/"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=10))
+def test_how_an_answer_is_cut_into_chunks_changes_nothing(fragments: list[str]) -> None:
+    answer, prefix = "".join(fragments), "def add(a, b):\n    return "
+    text, _ = passed([answer], (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)
+    assert passed(fragments, (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)[0] == text
+    assert passed(list(answer), (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)[0] == text
+    assert text in answer
+    assert fim.HOLE_END not in text
 
 
 @pytest.mark.parametrize(

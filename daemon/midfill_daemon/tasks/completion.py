@@ -14,7 +14,7 @@ from midfill_daemon.gateway import Model, ModelCall
 from midfill_daemon.pipeline import Run, Task
 from midfill_daemon.providers import Generation, Message, Piece
 
-PROMPT_VERSION = "completion-1"
+PROMPT_VERSION = "completion-2"
 TEXT_LIMIT_CHARS = 200_000
 SNIPPET_LIMIT = 64
 OUTPUT_LIMIT_TOKENS = 1024
@@ -25,6 +25,10 @@ PREFIX_SHARE = 0.75
 TURN_TOKENS = 16
 """What a chat template, or a service that places the suffix by itself, puts around each text."""
 SLACK = 0.95
+STEPS = 8
+"""The start of a prefix that is cut moves by this part of the budget, in characters, not with every key: the KV cache
+holds what follows an unmoved start.
+"""
 
 
 # --- parse ---------------------------------------------------------------------------------------
@@ -241,10 +245,11 @@ async def _fit_text(request: CompletionRequest, model: Model) -> CompletionReque
     request, frame_tokens = await _framed(request, model)
     room_tokens = model.prompt_tokens - frame_tokens
     texts_tokens = [await model.provider.count_tokens(text) for text in (request.prefix, request.suffix)]
-    fitted = _cut(request, texts_tokens, room_tokens)
+    step_chars = max(1, model.prompt_tokens // STEPS)
+    fitted = _cut(request, texts_tokens, room_tokens, step_chars)
     while (used_tokens := await _prompt_tokens(fitted, model)) > model.prompt_tokens and _has_text(fitted):
         room_tokens = int(room_tokens * min(SLACK, model.prompt_tokens / used_tokens))
-        fitted = _cut(request, texts_tokens, room_tokens)
+        fitted = _cut(request, texts_tokens, room_tokens, step_chars)
     return fitted
 
 
@@ -260,12 +265,12 @@ def _has_text(request: CompletionRequest) -> bool:
     return bool(request.prefix or request.suffix)
 
 
-def _cut(request: CompletionRequest, texts_tokens: list[int], room_tokens: int) -> CompletionRequest:
+def _cut(request: CompletionRequest, texts_tokens: list[int], room_tokens: int, step_chars: int) -> CompletionRequest:
     """The text next to the caret; the prefix gets three times the suffix, and each what the other leaves."""
     prefix_tokens, suffix_tokens = texts_tokens
     prefix_room = max(room_tokens * PREFIX_SHARE, room_tokens - suffix_tokens)
     suffix_room = max(room_tokens * (1 - PREFIX_SHARE), room_tokens - prefix_tokens)
-    prefix = _tail(request.prefix, _share(request.prefix, prefix_room, prefix_tokens))
+    prefix = _tail(request.prefix, _share(request.prefix, prefix_room, prefix_tokens), step_chars)
     suffix = _head(request.suffix, _share(request.suffix, suffix_room, suffix_tokens))
     return replace(request, prefix=prefix, suffix=suffix)
 
@@ -275,8 +280,9 @@ def _share(text: str, room_tokens: float, tokens: int) -> int:
     return int(len(text) * min(1.0, max(0.0, room_tokens) / max(1, tokens)))
 
 
-def _tail(text: str, limit_chars: int) -> str:
-    cut = text[max(0, len(text) - limit_chars) :]
+def _tail(text: str, limit_chars: int, step_chars: int) -> str:
+    surplus_chars = max(0, len(text) - limit_chars)
+    cut = text[-(-surplus_chars // step_chars) * step_chars :]
     return cut if len(cut) == len(text) else cut[cut.find("\n") + 1 :] or cut
 
 
@@ -360,7 +366,7 @@ class CompletionGuard:
         text = self._text[_shared_length(lead, self._text) :]
         if self.plan.format == fim.CHAT:
             unwrapped = unwrap.whole(prefix, text) if complete else unwrap.start(prefix, text)
-            if unwrapped is None:
+            if unwrapped is None or (not complete and len(unwrapped[0]) < 2):
                 return False
             text, end = unwrapped
             self._stop_at((*self.plan.stops, end) if end else self.plan.stops)
