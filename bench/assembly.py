@@ -52,7 +52,7 @@ async def _beside(
 
     documents = Documents()
     documents.set_folders(["file:///w"])
-    briefs = Briefs(project, outlined, lambda document: True)
+    briefs = Briefs(lambda uri: (project, uri.removeprefix("file:///w/")), outlined, lambda document: True)
     held = asyncio.create_task(_longest_hold_s())
     opened = [_open(documents, path, texts[path]) for path in [*list(texts)[: count - 1], "pack/main.py"]]
     for document in opened:

@@ -6,11 +6,12 @@ in steps of a few milliseconds.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from midfill_lsp.documents import Document
 from midfill_workspace import context, edits
 from midfill_workspace.context import Shelf, Surroundings
+from midfill_workspace.folder import Folder
 from midfill_workspace.pack import Snippet
 from midfill_workspace.project import Project
 from midfill_workspace.snapshot import Snapshot
@@ -19,6 +20,11 @@ from midfill_workspace.window import Window
 
 Outliner = Callable[[str, str, str], Awaitable[Outline]]
 """Path, language and text -> what they declare; takes as long as it takes, but not on this loop."""
+
+Locator = Callable[[str], tuple[Project, str] | None]
+"""Uri of a document -> the project that it belongs to, and its path in that."""
+
+NO_PROJECT = Folder((), lambda path: "")
 
 PAUSE_S, REST_S = 0.15, 2.0
 """After such pauses in the changes of a document its surroundings, and what was changed, are looked at."""
@@ -44,8 +50,10 @@ class Brief:
 class Briefs:
     """Of one window. No lock: one event loop owns this."""
 
-    def __init__(self, project: Project, outliner: Outliner, may_read: Callable[[Document], bool]) -> None:
-        self._project, self._outliner, self._may_read = project, outliner, may_read
+    def __init__(self, locate: Locator, outliner: Outliner, may_read: Callable[[Document], bool]) -> None:
+        self._locate, self._outliner, self._may_read = locate, outliner, may_read
+        self.on_outline: Callable[[str, Outline], None] = _nothing
+        """Told what an open document declares, whatever its file says."""
         self._briefs: dict[str, Brief] = {}
         self._recent: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,7 +107,9 @@ class Briefs:
         brief = self._briefs.get(snapshot.uri)
         if brief is None or brief.around is None or limit_chars <= 0:
             return []
-        return context.assemble(context.question(snapshot, view, brief.around, self._project, self.shelf), limit_chars)
+        project, path = self._place(snapshot.uri, snapshot.path)
+        snapshot = replace(snapshot, path=path)
+        return context.assemble(context.question(snapshot, view, brief.around, project, self.shelf), limit_chars)
 
     async def close(self) -> None:
         for uri in tuple(self._briefs):
@@ -108,8 +118,13 @@ class Briefs:
 
     async def _make(self, brief: Brief, document: Document) -> None:
         lines = tuple(document.lines)
-        outline = await self._outliner(document.path, document.language, "".join(lines))
-        brief.around = await context.surroundings_in_steps(outline, lines, self._project, _breathe)
+        project, path = self._place(document.uri, document.path)
+        outline = await self._outliner(path, document.language, "".join(lines))
+        self.on_outline(document.uri, outline)
+        brief.around = await context.surroundings_in_steps(outline, lines, project, _breathe)
+
+    def _place(self, uri: str, path: str) -> tuple[Project, str]:
+        return self._locate(uri) or (NO_PROJECT, path)
 
     def _rested(self, document: Document) -> None:
         brief = self._briefs[document.uri]
@@ -143,6 +158,10 @@ class Briefs:
 def _cancel(timers: Sequence[asyncio.TimerHandle]) -> None:
     for timer in timers:
         timer.cancel()
+
+
+def _nothing(uri: str, outline: Outline) -> None:
+    """Nobody else is interested."""
 
 
 async def _breathe() -> None:

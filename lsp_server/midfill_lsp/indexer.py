@@ -1,6 +1,7 @@
 """The index of this window's folders: keeps its worker process alive, tells it what changed, and reads what it wrote."""
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pygls.uris import to_fs_path
 
 from midfill_workspace.exclusion import Rules
+from midfill_workspace.symbol import Outline
 
 if TYPE_CHECKING:
     from midfill_workspace.stored import StoredProject
@@ -42,6 +44,8 @@ SETTLED_S = 60.0
 
 FAREWELL_S = 1.0
 MESSAGE_BYTES = 8 * 1024**2
+OUTLINED_CHARS = 2_000_000
+"""A longer document is generated, and nobody looks for what it declares."""
 
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "MIDFILL_HOME")
 WORKER = (sys.executable, "-P", "-m", "midfill_workspace.worker")
@@ -79,6 +83,10 @@ class Indexer:
     ) -> None:
         self.on_progress: Callable[[str], None] = _nothing
         """Called with what the worker does, in words, and with "" when that is done."""
+        self.on_news: Callable[[], None] = _no_news
+        """Called when something that can be seen from other files may have changed."""
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[str]] = {}
         self._cache = cache
         self._environment = {name: value for name, value in environment.items() if name in PASSED_ON}
         self._sleep, self._clock = sleep, clock
@@ -136,6 +144,33 @@ class Indexer:
             folder.told_broken = True
             self._write({"damaged": folder.root})
         return folder.project, _inside(folder, path)
+
+    async def outline(self, path: str, language: str, text: str) -> Outline:
+        """What an open document declares; made by the worker, an empty one while there is none."""
+        from midfill_workspace import compact
+
+        if self._process is None or len(text) > OUTLINED_CHARS:
+            return Outline(path, language)
+        number = next(self._numbers)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        self._write({"outline": number, "path": path, "language": language, "text": text})
+        try:
+            data = await answer
+        finally:
+            del self._asked[number]
+        return compact.decode(data.encode("ascii"), path, language) if data else Outline(path, language)
+
+    def shown(self, uri: str, outline: Outline) -> None:
+        """An open document declares this, whatever its file says."""
+        found = self.project(uri)
+        if found is not None:
+            found[0].show(found[1], outline)
+
+    def hidden(self, uri: str) -> None:
+        """The document was closed."""
+        found = self.project(uri)
+        if found is not None:
+            found[0].hide(found[1])
 
     def opened(self, uri: str) -> None:
         """A document that the index does not know is a new file, or none at all."""
@@ -222,13 +257,27 @@ class Indexer:
             self._process = process
             self._write({"cache": str(cache)})
             self._order_all()
-            async for message in _messages(process):
-                await self._receive(message, cache)
+            try:
+                async for message in _messages(process):
+                    await self._receive(message, cache)
+            finally:
+                self._process = None
+                self._answer_nothing()
             log.info("index.worker_ended")
+
+    def _answer_nothing(self) -> None:
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_result("")
 
     async def _receive(self, message: Message, cache: Path) -> None:
         if message.get("problem") == "unwritable":
             raise _Unwritable
+        if "outlined" in message:
+            answer = self._asked.get(message["outlined"])
+            if answer is not None and not answer.done():
+                answer.set_result(message["data"])
+            return
         folder = self._folders.get(message.get("root", ""))
         if folder is None:
             return
@@ -240,6 +289,7 @@ class Indexer:
             self.on_progress("indexing {:,} of {:,} files".format(*message["progress"]))
         elif "done" in message:
             self.on_progress("")
+            self.on_news()
 
     async def _open(self, folder: Folder, cache: Path, workspace: int) -> None:
         # Imported here: a window is ready for keys before it needs a database.
@@ -314,3 +364,7 @@ def _inside(folder: Folder, path: str) -> str:
 
 def _nothing(text: str) -> None:
     """Nobody shows it."""
+
+
+def _no_news() -> None:
+    """Nobody asks for it."""

@@ -11,7 +11,9 @@ from typing import Any
 from lsprotocol import types
 
 from midfill_daemon.client import Client
+from midfill_daemon.contract import Snippet
 from midfill_lsp import completion, render, settings, status
+from midfill_lsp.briefs import Briefs
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents
 from midfill_lsp.explain import explain
@@ -23,6 +25,8 @@ from midfill_lsp.status import Status
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
 from midfill_workspace import exclusion
+from midfill_workspace.snapshot import Snapshot
+from midfill_workspace.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +52,14 @@ class Session:
         self.editor = secrets.token_hex(6)
         self.feedback = Feedback(self.editor)
         self.client = client
-        self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
+        self.indexer = indexer or Indexer(client.cache, {})
+        self.indexer.on_progress, self.indexer.on_news = self._on_progress, self._on_news
+        self.briefs = Briefs(self.indexer.project, self.indexer.outline, self._may_be_told)
+        self.briefs.on_outline = self.indexer.shown
+        self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
         self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
         self.status = self._told = Status("starting", "the daemon is starting")
-        self.indexer = indexer or Indexer(client.cache, {})
-        self.indexer.on_progress = self._on_progress
         self._notify, self._warn, self._clock = notify, warn, clock
         self._initial = self.desk.settings
         self._changed_s: dict[str, float] = {}
@@ -95,7 +101,7 @@ class Session:
         self.desk.machine.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, self.indexer.close(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.briefs.close(), self.indexer.close(), return_exceptions=True)
         if self.client.is_connected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -128,6 +134,11 @@ class Session:
         else:
             self.indexer.stop()
 
+    def _on_news(self) -> None:
+        """Other files may declare other things than before."""
+        for document in self.documents.all():
+            self.briefs.refresh(document)
+
     def _on_progress(self, progress: str) -> None:
         if progress != self._progress:
             self._progress = progress
@@ -155,11 +166,15 @@ class Session:
         document = self.documents.get(item.uri)
         assert document is not None
         self._judge(document)
-        self._warm_file(document)
         self.indexer.opened(item.uri)
+        self.briefs.opened(document)
+        self._warm_file(document)
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         uri = params.text_document.uri
+        before = self.documents.get(uri)
+        if before is not None:
+            self.briefs.about_to_change(before)
         self.documents.change(uri, params.text_document.version, params.content_changes)
         self._changed_s[uri] = self._clock()
         self.desk.rhythm.note(self._changed_s[uri])
@@ -167,14 +182,21 @@ class Session:
         document = self.documents.get(uri)
         if document is not None:
             self.desk.flights.judge(uri, document.lines)
+            self.briefs.changed(document)
 
     def saved(self, uri: str) -> None:
         document = self.documents.get(uri)
         if document is not None:
             self._judge(document)
+            self.desk.cache.saved(document.path, self._clock())
         self.indexer.changed([uri])
 
     def closed(self, uri: str) -> None:
+        document = self.documents.get(uri)
+        if document is not None:
+            self.briefs.closed(document)
+        self.indexer.hidden(uri)
+        self.desk.prompts.forget(uri)
         self.documents.close(uri)
         self.desk.habits.forget(uri)
         self._drop(uri)
@@ -254,6 +276,17 @@ class Session:
         """Why nothing of the document may be sent, or ""."""
         return "out_of_sync" if uri in self._broken else self._excluded.get(uri, "")
 
+    # --- what other files have to say
+
+    def _may_be_told(self, document: Document) -> bool:
+        return self.desk.settings.context and not self._kept_back(document.uri)
+
+    def _tell(self, snapshot: Snapshot, view: Window, limit_chars: int) -> list[Snippet]:
+        if not self.desk.settings.context:
+            return []
+        found = self.briefs.snippets(snapshot, view, limit_chars)
+        return [Snippet(each.path, each.text, each.score) for each in found]
+
     # --- pauses
 
     def _pause(self, uri: str, position: types.Position) -> None:
@@ -279,6 +312,7 @@ class Session:
     def _warm_up(self, uri: str, position: types.Position) -> None:
         snapshot = self.documents.snapshot(uri, position, None)
         if snapshot is not None and self.desk.settings.enabled and not self._kept_back(uri):
+            self.desk.prompts.settle(snapshot)
             self.warmth.warm(snapshot)
 
     def _warm_file(self, document: Document) -> None:

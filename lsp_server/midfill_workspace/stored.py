@@ -133,6 +133,9 @@ class StoredProject:
         new = [path for path in self._open if path not in self._listing.outlines and path.rpartition("/")[0] == folder]
         return sorted([*found, *new]) if new else found
 
+    def near(self, path: str, limit: int) -> Sequence[str]:
+        return self.files_in(path.rpartition("/")[0])[:limit]
+
     def outline(self, path: str) -> Outline | None:
         shown = self._open.get(path)
         if shown is not None:

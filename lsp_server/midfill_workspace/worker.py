@@ -1,9 +1,12 @@
 """`python -m midfill_workspace.worker`: indexes the workspaces of one editor window until its stdin closes.
 
 It reads one JSON object a line: first `{"cache": folder}`, then `{"index": root, "exclude": [globs], "languages": [off]}`
-and `{"root": root, "changed": [paths]}`, or `{"damaged": root}` when the index cannot be read. It writes, for each root, `{"opened": number}` (read the index now),
-`{"files": [[path, id]]}` (a null id: gone), `{"progress": [done, total]}` while it takes long, `{"done": outlined}`,
-and `{"problem": reason}` before it ends because of the index.
+and `{"root": root, "changed": [paths]}`, `{"damaged": root}` when the index cannot be read, and
+`{"outline": number, "path": …, "language": …, "text": …}` for an open document.
+
+It writes, for each root, `{"opened": number}` (read the index now), `{"files": [[path, id]]}` (a null id: gone),
+`{"progress": [done, total]}` while it takes long, `{"done": outlined}`; `{"outlined": number, "data": …}` for a
+document; and `{"problem": reason}` before it ends because of the index.
 """
 
 import json
@@ -16,13 +19,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from midfill_workspace import compact
 from midfill_workspace import store as stores
 from midfill_workspace.exclusion import Rules
-from midfill_workspace.limits import bound_memory, step_back, time_limit
+from midfill_workspace.limits import TooSlow, bound_memory, step_back, time_limit
 from midfill_workspace.outline.table import outline
 from midfill_workspace.plain_files import PlainFiles
 from midfill_workspace.store import Store, open_store
@@ -40,8 +45,11 @@ LAST_S = 10.0
 SWEEP_FROM = 1_000
 """So many changes at once are a branch switch: looking at all files is simpler then, and as quick."""
 
-Say = Callable[[Mapping[str, Any]], None]
 Message = Mapping[str, Any]
+
+WAKE_UP: Message = {}
+
+Say = Callable[[Mapping[str, Any]], None]
 
 
 class Stopped(BaseException):
@@ -53,12 +61,22 @@ class Inbox:
 
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._documents: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._stopped = threading.Event()
 
     def put(self, message: Message) -> None:
         if "stop" in message:
             self._stopped.set()
+        if "outline" in message:
+            self._documents.put(message)
+            message = WAKE_UP
         self._messages.put(message)
+
+    def documents(self) -> Iterator[Message]:
+        """The open documents whose outlines somebody waits for."""
+        with suppress(queue.Empty):
+            while True:
+                yield self._documents.get_nowait()
 
     def check(self) -> None:
         """Raises Stopped once nothing is wanted any more."""
@@ -109,6 +127,7 @@ class Worker:
         try:
             while self._inbox.waiting() or not self._jobs:
                 self._obey(self._inbox.take())
+                self._serve()
             self._step(self._jobs[0])
         except sqlite3.Error as exc:
             if stores.reason(exc) != "corrupt":
@@ -168,8 +187,24 @@ class Worker:
     def _job(self, root: str, steps: Iterator[Step]) -> Job:
         return Job(root, steps, self._clock(), self._clock())
 
+    def _serve(self) -> None:
+        """Between any two files: a user waits for the outlines of what is open."""
+        for message in self._inbox.documents():
+            self._say({"outlined": message["outline"], "data": self._of_document(message)})
+
+    def _of_document(self, message: Message) -> str:
+        """The outline of an open document; an empty one if it takes too long."""
+        path, language = message["path"], message["language"]
+        try:
+            with time_limit():
+                found = outline(path, language, message["text"])
+        except TooSlow:
+            found = Outline(path, language)
+        return compact.encode(found).decode("ascii")
+
     def _outline(self, path: str, language: str, text: str) -> Outline:
         self._inbox.check()
+        self._serve()
         with time_limit():
             return outline(path, language, text)
 

@@ -15,6 +15,7 @@ from midfill_lsp.documents import Document, Documents
 from midfill_workspace import window
 from midfill_workspace.outline.table import outline as outlined
 from midfill_workspace.pack import Snippet
+from midfill_workspace.project import Project
 from midfill_workspace.symbol import Outline
 from support.projects import Files
 
@@ -50,7 +51,10 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.documents.set_folders(["file:///w"])
-        self.briefs = Briefs(PROJECT, self._outline, lambda document: document.uri not in self.kept_back)
+        self.briefs = Briefs(self._locate, self._outline, lambda document: document.uri not in self.kept_back)
+
+    def _locate(self, uri: str) -> tuple[Project, str]:
+        return PROJECT, uri.removeprefix("file:///w/")
 
     async def _outline(self, path: str, language: str, text: str) -> Outline:
         self.outlined.append(path)
