@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,8 @@ class Indexer:
         self._sleep, self._clock = sleep, clock
         self._folders: dict[str, Folder] = {}
         self._rules = Rules()
+        self._window = ""
+        """By which the index knows what a worker of ours has left half done."""
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._changed: list[str] = []
@@ -100,6 +103,7 @@ class Indexer:
         roots = {os.path.normpath(path) for uri in uris if (path := _path(uri))}
         self._folders = {root: Folder(root) for root in roots if _can_be_indexed(root)}
         self._rules = rules
+        self._window = secrets.token_hex(6)
         if self._folders:
             self._keeping = asyncio.create_task(self._keep())
 
@@ -220,7 +224,7 @@ class Indexer:
         """One worker, from its start to its end."""
         async with _worker(self._environment) as process:
             self._process = process
-            self._write({"cache": str(cache)})
+            self._write({"cache": str(cache), "window": self._window})
             self._order_all()
             async for message in _messages(process):
                 await self._receive(message, cache)
