@@ -200,7 +200,7 @@ async def _indexed(index: Path, count: int) -> float:
 
 def _files_in(index: Path) -> int:
     try:
-        with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{index.as_uri()}?mode=ro", uri=True)) as connection:
             return int(connection.execute("SELECT count(*) FROM files").fetchone()[0])
     except sqlite3.OperationalError:
         return 0  # It is about to be made.

@@ -181,7 +181,9 @@ class Indexer:
 
     def _order(self, folder: Folder) -> None:
         folder.swept_s = self._clock()
-        self._write({"index": folder.root, "exclude": self._rules.globs, "languages": self._rules.languages})
+        rules = self._rules
+        what = {"exclude": rules.globs, "languages": rules.languages, "limit_chars": rules.limit_chars}
+        self._write({"index": folder.root, **what})
 
     def _write(self, message: Message) -> None:
         if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
@@ -250,15 +252,15 @@ class Indexer:
         from sqlite3 import Error
 
         from midfill_workspace.store import location
-        from midfill_workspace.stored import StoredProject
+        from midfill_workspace.stored import StoredProject, load
 
         project = folder.project or StoredProject()
+        path = location(cache)
         try:
-            connection, listing = await asyncio.to_thread(project.load, location(cache), workspace)
+            project.adopt(path, workspace, await asyncio.to_thread(load, path, workspace))
         except Error as exc:
             log.warning("index.unreadable", extra={"error": type(exc).__name__})
             return
-        project.adopt(connection, listing, workspace)
         folder.project, folder.told_broken = project, False
 
     def _forget(self) -> None:

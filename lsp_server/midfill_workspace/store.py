@@ -1,8 +1,8 @@
 """The index on disk: outlines by the hash of what they were made of, and the files of each workspace that have them.
 
 One SQLite file for all workspaces of a user, so that clones and branches share outlines. Any number of processes may
-write it: transactions are short and begin immediately. It holds no text of documents but signatures, first lines of
-documentation, and the small manifests that say how imports are resolved.
+write it: transactions are short and begin immediately. It holds no text of documents but the headers of declarations,
+first lines of documentation, and the small manifests that say how imports are resolved.
 """
 
 import logging

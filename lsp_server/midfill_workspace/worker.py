@@ -1,6 +1,7 @@
 """`python -m midfill_workspace.worker`: indexes the workspaces of one editor window until its stdin closes.
 
-It reads one JSON object a line: first `{"cache": folder, "window": name}`, then `{"index": root, "exclude": [globs], "languages": [off]}`,
+It reads one JSON object a line: first `{"cache": folder, "window": name}`, then
+`{"index": root, "exclude": [globs], "languages": [off], "limit_chars": number}`,
 `{"root": root, "changed": [paths]}`, or `{"damaged": root}` when the index cannot be read.
 It writes, for each root, `{"opened": number}` (read all of the index now), `{"files": [[path, id]]}` (a null id: gone),
 `{"progress": [done, total]}` while it takes long, `{"done": outlined}`, and `{"problem": reason}` before it ends because
@@ -154,7 +155,11 @@ class Worker:
 
     def _place(self, order: Message) -> Place:
         root = Path(os.path.realpath(order["index"]))
-        rules = Rules(globs=tuple(order.get("exclude", ())), languages=tuple(order.get("languages", ())))
+        rules = Rules(
+            globs=tuple(order.get("exclude", ())),
+            languages=tuple(order.get("languages", ())),
+            limit_chars=order.get("limit_chars", Rules().limit_chars),
+        )
         return Place(root, self._store.workspace(str(root)), PlainFiles(root, rules), self._store, self._outline)
 
     def _change(self, root: str, paths: Sequence[str]) -> None:
