@@ -204,7 +204,6 @@ class Indexer:
             ):
                 await self._attempt(Path(own))
         self._forget()
-        self.on_progress("")
         log.warning("index.given_up")
 
     async def _attempt(self, cache: Path) -> None:
@@ -218,6 +217,7 @@ class Indexer:
                 await self._run(cache)
             except OSError as exc:
                 log.warning("index.not_started", extra={"error": type(exc).__name__})
+            self.on_progress("")
             if self._clock() - started_s > SETTLED_S:
                 waits_s = iter(RETRIES_S)
             wait_s = next(waits_s, None)
@@ -230,7 +230,7 @@ class Indexer:
             self._order_all()
             async for message in _messages(process):
                 await self._receive(message, cache)
-            log.info("index.worker_ended")
+            log.warning("index.worker_ended", extra={"code": await process.wait()})
 
     async def _receive(self, message: Message, cache: Path) -> None:
         if message.get("problem") == "unwritable":

@@ -218,13 +218,16 @@ def test_much_at_once_is_a_look_at_everything(tmp_path: Path, monkeypatch: pytes
 # --- limits -------------------------------------------------------------------------------------------
 
 ENDLESS = """
+import resource
 from midfill_workspace import limits
+before = resource.getrlimit(resource.RLIMIT_CPU)
 limits.FILE_CPU_S, limits.DEATH_CPU_S = 0.05, 1
 try:
     with limits.time_limit():
         {work}
 except limits.TooSlow:
     print("too slow")
+assert resource.getrlimit(resource.RLIMIT_CPU) == before
 """
 
 
