@@ -5,6 +5,7 @@ import itertools
 import json
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,8 @@ class Indexer:
         self._sleep, self._clock = sleep, clock
         self._folders: dict[str, Folder] = {}
         self._rules = Rules()
+        self._window = ""
+        """By which the index knows what a worker of ours has left half done."""
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._changed: list[str] = []
@@ -108,6 +111,7 @@ class Indexer:
         roots = {os.path.normpath(path) for uri in uris if (path := _path(uri))}
         self._folders = {root: Folder(root) for root in roots if _can_be_indexed(root)}
         self._rules = rules
+        self._window = secrets.token_hex(6)
         if self._folders:
             self._keeping = asyncio.create_task(self._keep())
 
@@ -212,7 +216,9 @@ class Indexer:
 
     def _order(self, folder: Folder) -> None:
         folder.swept_s = self._clock()
-        self._write({"index": folder.root, "exclude": self._rules.globs, "languages": self._rules.languages})
+        rules = self._rules
+        what = {"exclude": rules.globs, "languages": rules.languages, "limit_chars": rules.limit_chars}
+        self._write({"index": folder.root, **what})
 
     def _write(self, message: Message) -> None:
         if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
@@ -233,7 +239,6 @@ class Indexer:
             ):
                 await self._attempt(Path(own))
         self._forget()
-        self.on_progress("")
         log.warning("index.given_up")
 
     async def _attempt(self, cache: Path) -> None:
@@ -247,6 +252,7 @@ class Indexer:
                 await self._run(cache)
             except OSError as exc:
                 log.warning("index.not_started", extra={"error": type(exc).__name__})
+            self.on_progress("")
             if self._clock() - started_s > SETTLED_S:
                 waits_s = iter(RETRIES_S)
             wait_s = next(waits_s, None)
@@ -255,7 +261,7 @@ class Indexer:
         """One worker, from its start to its end."""
         async with _worker(self._environment) as process:
             self._process = process
-            self._write({"cache": str(cache)})
+            self._write({"cache": str(cache), "window": self._window})
             self._order_all()
             try:
                 async for message in _messages(process):
@@ -263,7 +269,7 @@ class Indexer:
             finally:
                 self._process = None
                 self._answer_nothing()
-            log.info("index.worker_ended")
+            log.warning("index.worker_ended", extra={"code": await process.wait()})
 
     def _answer_nothing(self) -> None:
         for answer in self._asked.values():
@@ -296,15 +302,15 @@ class Indexer:
         from sqlite3 import Error
 
         from midfill_workspace.store import location
-        from midfill_workspace.stored import StoredProject
+        from midfill_workspace.stored import StoredProject, load
 
         project = folder.project or StoredProject()
+        path = location(cache)
         try:
-            connection, listing = await asyncio.to_thread(project.load, location(cache), workspace)
+            project.adopt(path, workspace, await asyncio.to_thread(load, path, workspace))
         except Error as exc:
             log.warning("index.unreadable", extra={"error": type(exc).__name__})
             return
-        project.adopt(connection, listing, workspace)
         folder.project, folder.told_broken = project, False
 
     def _forget(self) -> None:

@@ -1,13 +1,11 @@
 """The pygls shell: one line of wiring per feature, no logic."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 
 from midfill_daemon.client import Client
 from midfill_lsp.indexer import WATCHED, Indexer
@@ -31,8 +29,8 @@ class MidfillServer(Server):
     def warn(self, message: str) -> None:
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
 
-    async def watch_files(self) -> None:
-        """Ask the editor to tell which files change outside of it; not every one can."""
+    def watch_files(self) -> None:
+        """Ask the editor to tell which files change outside of it; not every one can, and nobody waits for that."""
         workspace = self.client_capabilities.workspace
         watching = workspace.did_change_watched_files if workspace else None
         if watching and watching.dynamic_registration and self.session.desk.settings.index:
@@ -40,8 +38,7 @@ class MidfillServer(Server):
             options = types.DidChangeWatchedFilesRegistrationOptions(watchers=watchers)
             method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
             registration = types.Registration(id="midfill.files", method=method, register_options=options)
-            with suppress(JsonRpcException):
-                await self.client_register_capability_async(types.RegistrationParams([registration]))
+            self.client_register_capability(types.RegistrationParams([registration]))
 
 
 def build(environment: Mapping[str, str]) -> MidfillServer:
@@ -59,10 +56,10 @@ def initialize(ls: MidfillServer, params: types.InitializeParams) -> None:
     ls.session.initialize(params, str(ls.workspace.position_encoding))
 
 
-async def initialized(ls: MidfillServer, _: types.InitializedParams) -> None:
+def initialized(ls: MidfillServer, _: types.InitializedParams) -> None:
     ls.show_status(ls.session.status)
     ls.session.initialized()
-    await ls.watch_files()
+    ls.watch_files()
 
 
 def did_open(ls: MidfillServer, params: types.DidOpenTextDocumentParams) -> None:

@@ -94,6 +94,7 @@ class Session:
         self._index()
 
     async def close(self) -> None:
+        ending = asyncio.create_task(self.indexer.close())
         for document in self.documents.all():
             self._drop(document.uri)
         self._stir()
@@ -101,12 +102,13 @@ class Session:
         self.desk.machine.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, self.briefs.close(), self.indexer.close(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.briefs.close(), return_exceptions=True)
         if self.client.is_connected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
                     await self.feedback.post(self.client)
         await self.client.close()
+        await ending
 
     def configure(self, raw: Any) -> None:
         """Take the client's options, all of them; tell the user once about each that cannot be taken.

@@ -46,23 +46,29 @@ def time_limit() -> Iterator[None]:
     if os.name != "posix":
         yield
         return
-    _allow(DEATH_CPU_S)
     signal.signal(signal.SIGPROF, _stop)
     signal.setitimer(signal.ITIMER_PROF, FILE_CPU_S)
     try:
-        yield
+        with _death_after(DEATH_CPU_S):
+            yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _allow(seconds: int) -> None:
+@contextmanager
+def _death_after(seconds: int) -> Iterator[None]:
     """The kernel counts from the start of the process, and in whole seconds."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    before, most = resource.getrlimit(resource.RLIMIT_CPU)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, most))
+    try:
+        yield
+    finally:
+        # What comes between two files may take what it takes.
+        resource.setrlimit(resource.RLIMIT_CPU, (before, most))
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -1,8 +1,8 @@
 """The index on disk: outlines by the hash of what they were made of, and the files of each workspace that have them.
 
 One SQLite file for all workspaces of a user, so that clones and branches share outlines. Any number of processes may
-write it: transactions are short and begin immediately. It holds no text of documents but signatures, first lines of
-documentation, and the small manifests that say how imports are resolved.
+write it: transactions are short and begin immediately. It holds no text of documents but the headers of declarations,
+first lines of documentation, and the small manifests that say how imports are resolved.
 """
 
 import logging
@@ -29,6 +29,9 @@ NO_OUTLINE = 0
 """What a file has instead of the id of an outline when it is a manifest."""
 
 DAY_S = 86_400
+DONE_S = 600
+"""What another window has begun so long ago has ended it."""
+
 FREED_PAGES = 100_000
 
 SCHEMA = (
@@ -41,7 +44,9 @@ SCHEMA = (
         workspace INTEGER NOT NULL, path TEXT NOT NULL, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,
         outline INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(workspace, path)) WITHOUT ROWID""",
     "CREATE INDEX files_by_outline ON files(outline)",
-    "CREATE TABLE doing(hash BLOB PRIMARY KEY, tries INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE doing(
+        hash BLOB NOT NULL, window TEXT NOT NULL, tries INTEGER NOT NULL, since INTEGER NOT NULL,
+        PRIMARY KEY(hash, window)) WITHOUT ROWID""",
 )
 
 Reason = Literal["corrupt", "busy", "unwritable"]
@@ -99,28 +104,26 @@ def reason(exc: sqlite3.Error | OSError) -> Reason:
     return "unwritable" if code in UNWRITABLE or isinstance(exc, OSError) else "corrupt"
 
 
-def today() -> int:
-    """In days since the epoch."""
-    return int(time.time() // DAY_S)
+def open_store(path: Path, window: str = "", clock: Callable[[], float] = time.time) -> "Store":
+    """The index at this path; a damaged one is replaced by an empty one. Raises sqlite3.Error or OSError.
 
-
-def open_store(path: Path, day: Callable[[], int] = today) -> "Store":
-    """The index at this path; a damaged one is replaced by an empty one. Raises sqlite3.Error or OSError."""
+    No two processes at a time may call themselves by the same `window`.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
     seen = _inode(path)
     try:
-        return _opened(path, day)
+        return Store(_opened(path), window, clock)
     except sqlite3.Error as exc:
         if reason(exc) != "corrupt":
             raise
         log.warning("index.rebuilt", extra={"error": type(exc).__name__})
     if _inode(path) == seen:  # Else another window has replaced it already.
         remove(path)
-    return _opened(path, day)
+    return Store(_opened(path), window, clock)
 
 
-def _opened(path: Path, day: Callable[[], int]) -> "Store":
+def _opened(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
@@ -128,7 +131,7 @@ def _opened(path: Path, day: Callable[[], int]) -> "Store":
     except BaseException:
         connection.close()
         raise
-    return Store(connection, day)
+    return connection
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -158,16 +161,30 @@ def remove(path: Path) -> None:
 class Store:
     """The writing side. Every method raises sqlite3.Error and nothing else; `reason` tells what it means."""
 
-    def __init__(self, connection: sqlite3.Connection, day: Callable[[], int]) -> None:
+    def __init__(self, connection: sqlite3.Connection, window: str, clock: Callable[[], float]) -> None:
         self._connection = connection
-        self._day = day
+        self._window = window
+        self._clock = clock
         self._begun: set[bytes] = set()
+        self._seen_version = self._data_version()
 
     def close(self) -> None:
         """In good order: what was begun and not finished is no file that kills its reader."""
         with suppress(sqlite3.Error):
-            self._end(self._begun)
+            rows = [(each, self._window) for each in self._begun]
+            self._connection.executemany("DELETE FROM doing WHERE hash = ? AND window = ?", rows)
         self._connection.close()
+
+    def _day(self) -> int:
+        return int(self._clock() // DAY_S)
+
+    def changed_by_others(self) -> bool:
+        """Whether another window has written since this was last asked."""
+        before, self._seen_version = self._seen_version, self._data_version()
+        return self._seen_version != before
+
+    def _data_version(self) -> int:
+        return _number(self._connection, "PRAGMA data_version")
 
     # --- files
 
@@ -231,19 +248,23 @@ class Store:
         """Note that these are about to be outlined, in case that kills the process."""
         self._begun.update(hashes)
         with _writing(self._connection):
-            rows = ((each,) for each in hashes)
-            self._connection.executemany("INSERT OR IGNORE INTO doing VALUES (?, 1)", rows)
+            rows = ((each, self._window, self._clock()) for each in hashes)
+            self._connection.executemany("INSERT OR IGNORE INTO doing VALUES (?, ?, 1, ?)", rows)
 
     def begin_alone(self, hash_: bytes) -> None:
         """Note that this one is tried again, by itself."""
         self._begun.add(hash_)
         with _writing(self._connection):
-            query = "INSERT INTO doing VALUES (?, 2) ON CONFLICT(hash) DO UPDATE SET tries = tries + 1"
-            self._connection.execute(query, (hash_,))
+            query = "INSERT INTO doing VALUES (?, ?, 2, ?) ON CONFLICT DO UPDATE SET tries = tries + 1"
+            self._connection.execute(query, (hash_, self._window, self._clock()))
 
     def tries(self) -> dict[bytes, int]:
-        """How often each was begun that was never finished: 1 for all that were begun together."""
-        return dict(self._connection.execute("SELECT hash, tries FROM doing"))
+        """How often each was begun that was never finished: 1 for all that were begun together.
+
+        What another window began a moment ago is being worked on there.
+        """
+        query = "SELECT hash, max(tries) FROM doing WHERE window = ? OR since < ? GROUP BY hash"
+        return dict(self._connection.execute(query, (self._window, self._clock() - DONE_S)))
 
     def _end(self, hashes: Iterable[bytes]) -> None:
         self._connection.executemany("DELETE FROM doing WHERE hash = ?", [(each,) for each in hashes])

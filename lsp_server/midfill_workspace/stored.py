@@ -8,10 +8,10 @@ import logging
 import sqlite3
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
-from urllib.parse import quote
 
 from cachetools import LRUCache
 
@@ -64,8 +64,19 @@ def listing(rows: Iterable[tuple[str, int]]) -> Listing:
     return Listing(outlines, folders)
 
 
+def load(path: Path, workspace: int) -> Listing:
+    """All files of a workspace; it may take a while. Raises sqlite3.Error."""
+    with closing(_reading(path)) as connection:
+        query = "SELECT path, outline FROM files WHERE workspace = ? ORDER BY path"
+        return listing(connection.execute(query, (workspace,)))
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None)
+
+
 class StoredProject:
-    """A `Project` over the index. One event loop owns it; `load` alone may run in another thread."""
+    """A `Project` over the index, of which one event loop is the owner."""
 
     def __init__(self) -> None:
         self.broken = False
@@ -79,22 +90,11 @@ class StoredProject:
 
     # --- life
 
-    def load(self, path: Path, workspace: int) -> tuple[sqlite3.Connection, Listing]:
-        """What `adopt` takes. Raises sqlite3.Error."""
-        connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            query = "SELECT path, outline FROM files WHERE workspace = ? ORDER BY path"
-            return connection, listing(connection.execute(query, (workspace,)))
-        except BaseException:
-            connection.close()
-            raise
-
-    def adopt(self, connection: sqlite3.Connection, found: Listing, workspace: int) -> None:
+    def adopt(self, path: Path, workspace: int, found: Listing) -> None:
         """Answer from this index from now on; of one before, nothing is left but the open documents."""
         self.close()
-        self._connection, self._listing, self._workspace, self.broken = connection, found, workspace, False
+        self._connection = _reading(path)
+        self._listing, self._workspace, self.broken = found, workspace, False
 
     def close(self) -> None:
         if self._connection is not None:

@@ -1,10 +1,10 @@
 """`python -m midfill_workspace.worker`: indexes the workspaces of one editor window until its stdin closes.
 
-It reads one JSON object a line: first `{"cache": folder}`, then `{"index": root, "exclude": [globs], "languages": [off]}`
-and `{"root": root, "changed": [paths]}`, `{"damaged": root}` when the index cannot be read, and
+It reads one JSON object a line: first `{"cache": folder, "window": name}`, then
+`{"index": root, "exclude": [globs], "languages": [off], "limit_chars": number}`,
+`{"root": root, "changed": [paths]}`, `{"damaged": root}` when the index cannot be read, and
 `{"outline": number, "path": …, "language": …, "text": …}` for an open document.
-
-It writes, for each root, `{"opened": number}` (read the index now), `{"files": [[path, id]]}` (a null id: gone),
+It writes, for each root, `{"opened": number}` (read all of the index now), `{"files": [[path, id]]}` (a null id: gone),
 `{"progress": [done, total]}` while it takes long, `{"done": outlined}`; `{"outlined": number, "data": …}` for a
 document; and `{"problem": reason}` before it ends because of the index.
 """
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 SILENT_S, PROGRESS_S = 2.0, 0.5
 """Progress is told of what takes longer than the first, as often as the second."""
 
-LAST_S = 10.0
+LAST_S = 5.0
 """How long the file at hand may still take once the editor is gone."""
 
 SWEEP_FROM = 1_000
@@ -107,13 +107,17 @@ class Job:
 class Worker:
     """Owns the index's writing side, and takes turns between the workspaces and what changes in them."""
 
-    def __init__(self, path: Path, inbox: Inbox, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path, self._inbox, self._say, self._clock = path, inbox, say, clock
+    def __init__(
+        self, path: Path, window: str, inbox: Inbox, say: Say, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path, self._window, self._inbox, self._say, self._clock = path, window, inbox, say, clock
         self._store = self._open()
         self._orders: dict[str, Message] = {}
         self._places: dict[str, Place] = {}
         self._jobs: deque[Job] = deque()
         self._tidied_day = 0
+        self._outdated: set[str] = set()
+        """Roots whose reader has not been told what another window's worker wrote."""
 
     def run(self) -> None:
         """Until Stopped, or an index that cannot be used: sqlite3.Error or OSError."""
@@ -145,7 +149,7 @@ class Worker:
             self._index(order)
 
     def _open(self) -> Store:
-        return open_store(self._path)
+        return open_store(self._path, self._window)
 
     # --- orders
 
@@ -168,7 +172,11 @@ class Worker:
 
     def _place(self, order: Message) -> Place:
         root = Path(os.path.realpath(order["index"]))
-        rules = Rules(globs=tuple(order.get("exclude", ())), languages=tuple(order.get("languages", ())))
+        rules = Rules(
+            globs=tuple(order.get("exclude", ())),
+            languages=tuple(order.get("languages", ())),
+            limit_chars=order.get("limit_chars", Rules().limit_chars),
+        )
         return Place(root, self._store.workspace(str(root)), PlainFiles(root, rules), self._store, self._outline)
 
     def _change(self, root: str, paths: Sequence[str]) -> None:
@@ -214,18 +222,27 @@ class Worker:
         step = next(job.steps, None)
         if step is None:
             self._jobs.popleft()
-            self._say({"root": job.root, "done": job.outlined})
-            self._tidy()
+            self._finish(job)
             return
         job.outlined += step.outlined
         if step.changes:
             self._say({"root": job.root, "files": step.changes})
         self._tell_progress(job, step)
 
+    def _finish(self, job: Job) -> None:
+        if self._store.changed_by_others():
+            self._outdated.update(self._places)
+        if job.root in self._outdated:
+            self._outdated.discard(job.root)
+            self._say({"root": job.root, "opened": self._places[job.root].workspace})
+        self._say({"root": job.root, "done": job.outlined})
+        self._tidy()
+
     def _tidy(self) -> None:
         """Once a day, when there is nothing else to do."""
-        if not self._jobs and self._tidied_day != stores.today():
-            self._tidied_day = stores.today()
+        day = int(time.time() // stores.DAY_S)
+        if not self._jobs and self._tidied_day != day:
+            self._tidied_day = day
             self._store.tidy()
             self._store.shrink()
 
@@ -246,7 +263,8 @@ def main() -> None:
     inbox = Inbox()
     threading.Thread(target=_listen, args=(sys.stdin, inbox), daemon=True).start()
     try:
-        Worker(stores.location(Path(inbox.take()["cache"])), inbox, say).run()
+        first = inbox.take()
+        Worker(stores.location(Path(first["cache"])), first["window"], inbox, say).run()
     except Stopped:
         return
     except (sqlite3.Error, OSError) as exc:

@@ -91,7 +91,9 @@ async def window(folder: Path, rules: Rules = Rules(), start: bool = True) -> As
     finally:
         process = indexer._process
         await indexer.close()
-        assert process is None or process.returncode is not None
+        if process is not None:
+            async with asyncio.timeout(WAIT_S):
+                await process.wait()
 
 
 async def test_a_window_gets_the_index_of_its_folder(tmp_path: Path) -> None:

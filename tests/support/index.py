@@ -8,8 +8,8 @@ from pathlib import Path
 from midfill_workspace.exclusion import Rules
 from midfill_workspace.outline.table import outline
 from midfill_workspace.plain_files import PlainFiles
-from midfill_workspace.store import Store, location, open_store
-from midfill_workspace.stored import StoredProject
+from midfill_workspace.store import DAY_S, Store, location, open_store
+from midfill_workspace.stored import StoredProject, load
 from midfill_workspace.sweep import Place, refresh, sweep
 from midfill_workspace.symbol import Outline
 
@@ -56,8 +56,8 @@ class Indexed:
     def file(self) -> Path:
         return location(self.cache)
 
-    def open(self, day: int = DAY) -> Store:
-        return open_store(self.file, lambda: day)
+    def open(self, day: int = DAY, window: str = "") -> Store:
+        return open_store(self.file, window, lambda: day * DAY_S)
 
     def place(self, store: Store) -> Place:
         workspace = store.workspace(str(self.root))
@@ -93,7 +93,7 @@ class Indexed:
         with closing(self.open()) as store:
             workspace = store.workspace(str(self.root))
         project = StoredProject()
-        project.adopt(*project.load(self.file, workspace), workspace)
+        project.adopt(self.file, workspace, load(self.file, workspace))
         return project
 
 

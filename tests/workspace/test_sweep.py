@@ -10,7 +10,7 @@ import pytest
 from midfill_workspace import sweep as sweeps
 from midfill_workspace.exclusion import Rules
 from midfill_workspace.plain_files import LIMIT_BYTES
-from support.index import FILES, Indexed, indexed, write
+from support.index import DAY, FILES, Indexed, indexed, write
 
 SOURCES = ["app/__init__.py", "app/main.py", "app/model.py", "shop/cart.go"]
 
@@ -203,6 +203,16 @@ def test_several_files_that_end_the_process_are_found_one_by_one(it: Indexed) ->
     it.sweep()
     assert it.project().outline("app/good.py").definitions  # type: ignore[union-attr]
     assert {f"app/bad{number}.py" for number in range(3)} <= set(paths(it))
+
+
+@pytest.mark.parametrize(
+    ("window", "days", "suspected"), [("", 0, True), ("other", 0, False), ("", 1, True), ("other", 1, True)]
+)
+def test_what_another_window_works_on_is_not_suspected(it: Indexed, window: str, days: int, suspected: bool) -> None:
+    write(it.root, {"app/bad.py": "CRASH\n"})
+    it.crash()
+    with closing(it.open(DAY + days, window)) as store:
+        assert bool(store.tries()) is suspected
 
 
 def test_what_an_orderly_end_interrupts_is_not_suspected(it: Indexed) -> None:

@@ -46,13 +46,13 @@ class Running:
 
 
 @contextmanager
-def running(it: Indexed) -> Iterator[Running]:
+def running(it: Indexed, window: str = "") -> Iterator[Running]:
     """Gone at the end of its input."""
     command = (sys.executable, "-P", "-m", "midfill_workspace.worker")
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         worker = Running(process)
-        worker.tell(cache=str(it.cache))
+        worker.tell(cache=str(it.cache), window=window)
         worker.tell(index=str(it.root))
         yield worker
         assert process.stdin
@@ -108,11 +108,25 @@ def test_one_that_is_killed_is_followed_by_one_that_goes_on(tmp_path: Path) -> N
 
 def test_two_windows_share_one_index(tmp_path: Path) -> None:
     it = many(indexed(tmp_path))
-    with running(it) as one, running(it) as other:
+    with running(it, "one") as one, running(it, "other") as other:
         one.until("done")
         other.until("done")
     assert it.sweep() == []
     assert len(it.project()) == MANY + 5
+
+
+def test_what_another_window_has_found_is_told(tmp_path: Path) -> None:
+    it = indexed(tmp_path)
+    with running(it, "one") as one:
+        one.until("done")
+        write(it.root, {"app/new.py": "n = 1\n"})
+        with running(it, "other") as other:
+            other.until("done")
+        one.tell(index=str(it.root))
+        heard = one.until("done")
+        assert ["opened" in message for message in heard] == [True, False]
+        one.tell(index=str(it.root))
+        assert len(one.until("done")) == 1
 
 
 def test_an_index_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
@@ -149,7 +163,7 @@ def told(it: Indexed, *orders: Mapping[str, object]) -> list[Mapping[str, Any]]:
 
     inbox.put({"index": str(it.root)})
     with pytest.raises(Stopped):
-        Worker(it.file, inbox, say, Clock()).run()
+        Worker(it.file, "", inbox, say, Clock()).run()
     return said
 
 
@@ -186,7 +200,7 @@ def test_damage_while_it_runs_is_healed(tmp_path: Path, caplog: pytest.LogCaptur
 
     inbox.put({"index": str(it.root)})
     with pytest.raises(Stopped):
-        Worker(it.file, inbox, say).run()
+        Worker(it.file, "", inbox, say).run()
     assert [record.message for record in caplog.records] == ["index.damaged"]
     assert sum("opened" in message for message in said) == 2
     assert len(it.project()) == 5
@@ -204,13 +218,16 @@ def test_much_at_once_is_a_look_at_everything(tmp_path: Path, monkeypatch: pytes
 # --- limits -------------------------------------------------------------------------------------------
 
 ENDLESS = """
+import resource
 from midfill_workspace import limits
+before = resource.getrlimit(resource.RLIMIT_CPU)
 limits.FILE_CPU_S, limits.DEATH_CPU_S = 0.05, 1
 try:
     with limits.time_limit():
         {work}
 except limits.TooSlow:
     print("too slow")
+assert resource.getrlimit(resource.RLIMIT_CPU) == before
 """
 
 
