@@ -43,6 +43,10 @@ SPECS: Mapping[str, Spec] = {
 }
 
 
+CHARS_LIMIT = 300_000
+"""Of one file, some 8,000 lines; what comes after is not read. Parsers recover from errors in time that grows with the
+square of the text: 2 MB of broken Lua took more than two minutes."""
+
 HEADER_OF_CPP = re.compile(
     r"^\s*(?:class\s+\w[^;]*[{:]|namespace\b[^;]*\{|template\s*<|using\s|(?:public|private|protected)\s*:)",
     re.MULTILINE,
@@ -56,10 +60,18 @@ def outline(path: str, language: str, text: str) -> Outline:
     parser = grammars.parser(language)
     if parser is None or language not in SPECS:
         return Outline(path, language)
-    unix = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    unix = _beginning(text.removeprefix("\ufeff").replace("\r\n", "\n"))
     tree = parser.parse(unix.encode(errors="replace"))
     return walk.outline(path, language, unix, tree, SPECS[language])
 
 
 def _told_by_text(path: str, language: str, text: str) -> str:
     return "cpp" if language == "c" and path.endswith(".h") and HEADER_OF_CPP.search(text) else language
+
+
+def _beginning(text: str) -> str:
+    """Whole lines, unless the first is longer than what is read."""
+    if len(text) <= CHARS_LIMIT:
+        return text
+    end = text.rfind("\n", 0, CHARS_LIMIT)
+    return text[: end + 1 or CHARS_LIMIT]
