@@ -97,17 +97,17 @@ def _bases(definition: Definition, outline: Outline, project: Project) -> Iterat
 
 def named(written: str, outline: Outline, project: Project) -> tuple[Definition, str] | None:
     """The class or type that a name means in a file, and the file that declares it."""
-    *before, last = SEPARATOR.split(written)
-    if not before:
-        for each in outline.definitions:
-            if each.name == last and each.kind in TYPES:
-                return each, outline.path
+    last = SEPARATOR.split(written)[-1]
+    head = written[: len(written) - len(last)].rstrip(".:\\")
+    of_import = any(each.alias == head for each in outline.imports) if head else False
+    for each in outline.definitions if not of_import else ():
+        if each.name == last and each.kind in TYPES:
+            return each, outline.path
     resolver = RESOLVERS.get(outline.language)
     if resolver is None:
         return None
     scene = _Scene(resolver, project)
-    head = written[: -len(last)].rstrip(".:\\") if last else written
-    seen = chain(scene.qualified(outline, head, last) if head else (), scene.by_name(outline, last))
+    seen = scene.qualified(outline, head, last) if of_import else scene.by_name(outline, last)
     return next(((each.definition, each.path) for each in seen if each.definition.kind in TYPES), None)
 
 
@@ -130,9 +130,16 @@ class _Scene:
     project: Project
 
     def imported(self, outline: Outline) -> Iterator[Visible]:
-        starred = _Trail()
+        """What imported files declare themselves comes before what they pass on: there may be thousands of the latter."""
+        near, far = _Trail(), _Trail()
         for wanted in outline.imports:
-            yield from self._of_import(wanted, outline.path, starred if wanted.name == "*" else _Trail())
+            if wanted.name == "*":
+                yield from self._starred(wanted, outline.path, 1, near)
+            else:
+                yield from self._of_import(wanted, outline.path, _Trail())
+        for wanted in outline.imports:
+            if wanted.name == "*":
+                yield from self._starred(wanted, outline.path, HOPS, far)
 
     def by_name(self, outline: Outline, name: str) -> Iterator[Visible]:
         for wanted in outline.imports:
@@ -159,11 +166,12 @@ class _Scene:
             return
         if wanted.name == "":
             yield from self._of_module(wanted, importer, HOPS, trail)
-        elif wanted.name == "*":
-            found = self._all(wanted, importer, HOPS, trail)
-            yield from (replace(each, starred=True) for each in found)
-        else:
+        elif wanted.name != "*":
             yield from self._renamed(wanted, importer, HOPS, trail)
+
+    def _starred(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
+        found = self._all(wanted, importer, hops, trail) if wanted.module else ()
+        yield from (replace(each, starred=True) for each in found)
 
     def _renamed(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
         """What an import by name brings, under the name that it has here: declarations, or else a module of the name."""
@@ -221,7 +229,7 @@ class _Scene:
         for each in outline.definitions:
             if each.exported and each.owner == inside and each.name != "default":
                 yield Visible(path, each, each.name)
-        for wanted in () if inside else self.resolver.reexports(outline):
+        for wanted in () if inside or hops == 1 else self.resolver.reexports(outline):
             if wanted.name == "*":
                 yield from self._all(wanted, path, hops - 1, trail)
             else:

@@ -169,7 +169,7 @@ def body_of(node: Node) -> Node | None:
 
 def plain_type(written: str) -> str:
     """`Base[T]`, `ns.Base<T>` or `Base(args)` without what is in brackets."""
-    return TYPE_ARGUMENTS.sub("", written).strip().lstrip("*&").strip("\"'")
+    return TYPE_ARGUMENTS.sub("", written).strip("*& \t\n\"'")
 
 
 def last_part(name: str) -> str:
