@@ -135,6 +135,8 @@ def test_two_megabytes(path: Path) -> None:
         ("go", "package p\nconst (\n" + "A\n" * 20_000 + ")"),
         ("c", "// a\n" * 100_000 + "int f(void);"),
         ("rust", "/// a\n" * 50_000 + "fn f() {}"),
+        ("go", "package p\nfunc (" + "a" * 200_000 + "!) f() {}"),
+        ("python", "class A(" + ", ".join(["B"] * 50_000) + "): ..."),
         ("java", "class A { int " + ", ".join(f"v{at}" for at in range(20_000)) + "; }"),
     ],
     ids=lambda value: value[:12],
@@ -184,6 +186,12 @@ def test_a_grammar_that_is_missing_leaves_an_empty_outline(monkeypatch: pytest.M
 )
 def test_language_of_headers(path: str, text: str, language: str) -> None:
     assert outline(path, "c", text).language == language
+
+
+@pytest.mark.parametrize("text", ["\n" * 300_000, "class A" * 40_000, "class A\n" * 40_000, "namespace " * 30_000])
+@pytest.mark.timeout(60)
+def test_a_header_is_judged_quickly(text: str) -> None:
+    assert outline("a.h", "c", text).path == "a.h"
 
 
 def test_lines_count_from_the_file() -> None:

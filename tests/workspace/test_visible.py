@@ -2,9 +2,11 @@
 
 import importlib.util
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from midfill_workspace import grammars
 from midfill_workspace.languages import language_of
@@ -346,6 +348,28 @@ SELVES = {
 )
 def test_cycles_and_chains(importer: str, texts: Texts, expected: str) -> None:
     check(importer, texts, expected)
+
+
+SAMPLES = sorted(
+    path for path in (Path(__file__).parent.parent / "data" / "outline").glob("*/*") if path.suffix != ".toml"
+)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_any_mutation_of_a_sample(data: st.DataObject) -> None:
+    """A workspace of broken files that import each other, and themselves."""
+    texts = {}
+    for path in data.draw(st.lists(st.sampled_from(SAMPLES), min_size=1, max_size=4)):
+        text = path.read_text()
+        at = data.draw(st.integers(0, len(text)))
+        name = data.draw(st.sampled_from(["shop", "a", "prices", "x/shop", "lib", "mod", "__init__"]))
+        texts[f"{name}{path.suffix}"] = text[:at] + data.draw(st.text("{}()<>;:.*'\"\n aé", max_size=5)) + text[at:]
+    project = Files(texts)
+    for path in texts:
+        for each in visible(project.of(path), project):
+            assert each.path != path
+            list(members(each.definition, each.path, project))
 
 
 def test_what_can_be_seen_is_bounded() -> None:

@@ -48,7 +48,7 @@ CHARS_LIMIT = 300_000
 square of the text: 2 MB of broken Lua took more than two minutes."""
 
 HEADER_OF_CPP = re.compile(
-    r"^\s*(?:class\s+\w[^;]*[{:]|namespace\b[^;]*\{|template\s*<|using\s|(?:public|private|protected)\s*:)",
+    r"^[ \t]*(?:class[ \t]+\w[^;\n]{0,200}[{:]|class[ \t]+\w+[ \t]*$|namespace\b[^;\n]{0,200}\{|template[ \t]*<|using[ \t]|(?:public|private|protected)[ \t]*:)",
     re.MULTILINE,
 )
 """What tells that a `.h` is C++: its name does not."""
@@ -56,11 +56,11 @@ HEADER_OF_CPP = re.compile(
 
 def outline(path: str, language: str, text: str) -> Outline:
     """Empty where the language is not known, or its grammar is not installed."""
-    language = _told_by_text(path, grammars.ALIASES.get(language, language), text)
+    unix = _beginning(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+    language = _told_by_text(path, grammars.ALIASES.get(language, language), unix)
     parser = grammars.parser(language)
     if parser is None or language not in SPECS:
         return Outline(path, language)
-    unix = _beginning(text.removeprefix("\ufeff").replace("\r\n", "\n"))
     tree = parser.parse(unix.encode(errors="replace"))
     return walk.outline(path, language, unix, tree, SPECS[language])
 

@@ -20,13 +20,13 @@ NEAR_ROWS = 3
 DEFINITION_LIMIT, IMPORT_LIMIT = 5_000, 2_000
 """Of one file. What comes after is generated, and nobody looks for it."""
 
-NAMES_LIMIT = 200
+NAMES_LIMIT, BASES_LIMIT = 200, 30
 """Of one declaration."""
 
 DEPTH_LIMIT = 40
 """Declarations that are nested deeper are not looked for: the walk is recursive, and hostile text can nest for ever."""
 
-IDENTIFIER = re.compile(r"[\w$#.@-]+[?!]?")
+IDENTIFIER = re.compile(r"[\w$#.@-]{1,200}[?!]?")
 """What is declared can be told by one word: no destructuring, and no `self.table[key]`."""
 
 ATTRIBUTES = frozenset({"attribute_item"})
@@ -130,7 +130,7 @@ class _Walker:
             header=self._header(start.start_point.row, _last_row(node, row)),
             doc=self._doc(start),
             owner=owner,
-            bases=tuple(plain_type(text_of(base)) for base in self.spec.bases(node)),
+            bases=tuple(plain_type(text_of(base))[:200] for base in islice(self.spec.bases(node), BASES_LIMIT)),
             type=self._type(node) if row.kind in ("function", "variable") else "",
             exported=self.spec.exported(node, name),
         )

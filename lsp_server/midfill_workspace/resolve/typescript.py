@@ -20,7 +20,7 @@ EXTENDS_LIMIT = 4
 HOLDERS = ("packages/*", "libs/*", "apps/*")
 """Where the packages of a monorepo lie if its manifest does not say."""
 
-LISTED = re.compile(r"^\s*-\s*[\"']?([\w./@*-]+)", re.MULTILINE)
+LISTED = re.compile(r"^[ \t]*-[ \t]*[\"']?([\w./@*-]+)", re.MULTILINE)
 """A folder in `pnpm-workspace.yaml`."""
 
 CONFIGS = ("tsconfig.json", "jsconfig.json", "tsconfig.base.json")
@@ -161,7 +161,9 @@ def _json(text: str) -> Mapping[str, Any]:
     except RecursionError:
         return {}
     except ValueError:
-        bare = re.sub(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', lambda found: found[1] or "", text, flags=re.DOTALL)
+        bare = re.sub(
+            r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?(?:\*/|\Z)', lambda found: found[1] or "", text, flags=re.DOTALL
+        )
     try:
         return _object(json.loads(re.sub(r",(\s*[}\]])", r"\1", bare)))
     except (ValueError, RecursionError):
