@@ -187,7 +187,9 @@ class _Scene:
             yield from (replace(each, qualifier=wanted.alias) for each in found if not each.qualifier)
 
     def _all(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
-        for path in self.resolver.files(wanted, importer, self.project):
+        found = self.resolver.files(wanted, importer, self.project)
+        known = (path for path in found if self.project.outline(path) is not None)
+        for path in islice(known, None if self.resolver.together else 1):
             yield from self._exports(path, self.resolver.inside(wanted, importer, path, self.project), hops, trail)
 
     def _named(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
@@ -205,11 +207,17 @@ class _Scene:
             return
         own = [each for each in outline.definitions if each.name == name and each.owner == inside]
         yield from (Visible(path, each, name) for each in own)
-        for wanted in () if own or inside else outline.imports:
-            if wanted.alias == name:
-                yield from self._passed_on(wanted, path, hops - 1, trail)
-            elif wanted.name == "*" and wanted.exported:
-                yield from self._named(replace(wanted, name=name), path, hops - 1, trail)
+        passed_on = (
+            () if own or inside else (self._through(each, name, path, hops - 1, trail) for each in outline.imports)
+        )
+        yield from next((found for each in passed_on if (found := list(each))), [])
+
+    def _through(self, wanted: Import, name: str, path: str, hops: int, trail: _Trail) -> Iterator[Visible]:
+        """What a name of a file is by one of its imports."""
+        if wanted.alias == name:
+            yield from self._passed_on(wanted, path, hops, trail)
+        elif wanted.name == "*" and wanted.exported:
+            yield from self._named(replace(wanted, name=name), path, hops, trail)
 
     def _passed_on(self, wanted: Import, path: str, hops: int, trail: _Trail) -> Iterator[Visible]:
         """What an import of a file is to those who import it from there."""

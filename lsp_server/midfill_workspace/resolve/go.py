@@ -79,4 +79,4 @@ def _by_ending(module: str) -> Iterator[str]:
         yield from ("/".join(parts[start:]) for start in range(len(parts)))
 
 
-RESOLVER = Resolver(files, neighbours=neighbours, package_private=True)
+RESOLVER = Resolver(files, together=True, neighbours=neighbours, package_private=True)

@@ -33,8 +33,12 @@ def files(wanted: Import, importer: str, project: Project) -> Iterator[str]:
 
 
 def _sources(place: str, project: Project) -> Iterator[str]:
+    """No path arithmetic here: there are two dozen candidates for each of hundreds of imports."""
     bare = WRITTEN_SUFFIX.sub("", place)
-    candidates = [place, *(bare + suffix for suffix in SUFFIXES), *(join(place, "index") + each for each in SUFFIXES)]
+    candidates = [place, *(bare + suffix for suffix in SUFFIXES)]
+    if project.files_in(place):
+        index = f"{place}/index" if place else "index"
+        candidates += [index + suffix for suffix in SUFFIXES]
     yield from (path for path in candidates if project.has(path))
 
 
