@@ -127,14 +127,16 @@ def named(written: str, outline: Outline, project: Project) -> tuple[Definition,
 
 def meant(written: str, outline: Outline, project: Project) -> Iterator[tuple[Definition, str]]:
     """The declarations that a name, or a qualified one, may mean in a file: its own, then those it can see."""
-    *before, last = SEPARATOR.split(written)
-    if not before:
-        yield from ((each, outline.path) for each in outline.definitions if each.name == last and not each.owner)
+    last = SEPARATOR.split(written)[-1]
+    head = written[: len(written) - len(last)].rstrip(".:\\")
+    of_import = any(each.alias == head for each in outline.imports) if head else False
+    for each in outline.definitions if not of_import else ():
+        if each.name == last and (each.kind in TYPES or not each.owner):
+            yield each, outline.path
     resolver = RESOLVERS.get(outline.language)
     if resolver is not None:
         scene = _Scene(resolver, project)
-        head = written[: -len(last)].rstrip(".:\\") if last else written
-        seen = chain(scene.qualified(outline, head, last) if head else (), scene.by_name(outline, last))
+        seen = scene.qualified(outline, head, last) if of_import else scene.by_name(outline, last)
         yield from ((each.definition, each.path) for each in seen)
 
 
@@ -157,9 +159,16 @@ class _Scene:
     project: Project
 
     def imported(self, outline: Outline) -> Iterator[Visible]:
-        starred = _Trail()
+        """What imported files declare themselves comes before what they pass on: there may be thousands of the latter."""
+        near, far = _Trail(), _Trail()
         for wanted in outline.imports:
-            yield from self._of_import(wanted, outline.path, starred if wanted.name == "*" else _Trail())
+            if wanted.name == "*":
+                yield from self._starred(wanted, outline.path, 1, near)
+            else:
+                yield from self._of_import(wanted, outline.path, _Trail())
+        for wanted in outline.imports:
+            if wanted.name == "*":
+                yield from self._starred(wanted, outline.path, HOPS, far)
 
     def by_name(self, outline: Outline, name: str) -> Iterator[Visible]:
         for wanted in outline.imports:
@@ -186,11 +195,12 @@ class _Scene:
             return
         if wanted.name == "":
             yield from self._of_module(wanted, importer, HOPS, trail)
-        elif wanted.name == "*":
-            found = self._all(wanted, importer, HOPS, trail)
-            yield from (replace(each, starred=True) for each in found)
-        else:
+        elif wanted.name != "*":
             yield from self._renamed(wanted, importer, HOPS, trail)
+
+    def _starred(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
+        found = self._all(wanted, importer, hops, trail) if wanted.module else ()
+        yield from (replace(each, starred=True) for each in found)
 
     def _renamed(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
         """What an import by name brings, under the name that it has here: declarations, or else a module of the name."""
@@ -206,7 +216,9 @@ class _Scene:
             yield from (replace(each, qualifier=wanted.alias) for each in found if not each.qualifier)
 
     def _all(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
-        for path in self.resolver.files(wanted, importer, self.project):
+        found = self.resolver.files(wanted, importer, self.project)
+        known = (path for path in found if self.project.outline(path) is not None)
+        for path in islice(known, None if self.resolver.together else 1):
             yield from self._exports(path, self.resolver.inside(wanted, importer, path, self.project), hops, trail)
 
     def _named(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
@@ -224,11 +236,17 @@ class _Scene:
             return
         own = [each for each in outline.definitions if each.name == name and each.owner == inside]
         yield from (Visible(path, each, name) for each in own)
-        for wanted in () if own or inside else outline.imports:
-            if wanted.alias == name:
-                yield from self._passed_on(wanted, path, hops - 1, trail)
-            elif wanted.name == "*" and wanted.exported:
-                yield from self._named(replace(wanted, name=name), path, hops - 1, trail)
+        passed_on = (
+            () if own or inside else (self._through(each, name, path, hops - 1, trail) for each in outline.imports)
+        )
+        yield from next((found for each in passed_on if (found := list(each))), [])
+
+    def _through(self, wanted: Import, name: str, path: str, hops: int, trail: _Trail) -> Iterator[Visible]:
+        """What a name of a file is by one of its imports."""
+        if wanted.alias == name:
+            yield from self._passed_on(wanted, path, hops, trail)
+        elif wanted.name == "*" and wanted.exported:
+            yield from self._named(replace(wanted, name=name), path, hops, trail)
 
     def _passed_on(self, wanted: Import, path: str, hops: int, trail: _Trail) -> Iterator[Visible]:
         """What an import of a file is to those who import it from there."""
@@ -248,7 +266,7 @@ class _Scene:
         for each in outline.definitions:
             if each.exported and each.owner == inside and each.name != "default":
                 yield Visible(path, each, each.name)
-        for wanted in () if inside else self.resolver.reexports(outline):
+        for wanted in () if inside or hops == 1 else self.resolver.reexports(outline):
             if wanted.name == "*":
                 yield from self._all(wanted, path, hops - 1, trail)
             else:

@@ -310,6 +310,28 @@ def test_others(files: str, texts: Mapping[str, str], importer: str, line: str, 
 
 
 @pytest.mark.parametrize(
+    "text", ["\n" * 200_000, "/*" * 100_000, '"' * 99_999, "- " * 99_999, "use " * 50_000, "[" * 99_999]
+)
+@pytest.mark.parametrize(
+    ("config", "importer", "line"),
+    [
+        ("tsconfig.json", "m.ts", "import 'a'"),
+        ("package.json", "m.ts", "import '#a'"),
+        ("pnpm-workspace.yaml", "m.ts", "import 'a'"),
+        ("go.mod", "m.go", 'import "a.b/c"'),
+        ("go.work", "m/m.go", 'import "a.b/c"'),
+        ("Cargo.toml", "src/lib.rs", "use a::b;"),
+        ("composer.json", "m.php", "<?php use A\\B;"),
+        ("pom.xml", "A.java", "import a.b.C;"),
+        ("settings.gradle", "A.java", "import a.b.C;"),
+    ],
+)
+@pytest.mark.timeout(30)
+def test_hostile_configuration(text: str, config: str, importer: str, line: str) -> None:
+    check("", {config: text, "m/go.mod": "module m\n"}, importer, line, "")
+
+
+@pytest.mark.parametrize(
     ("files", "path", "expected"),
     [
         ("a/x.go a/y.go a/x_test.go b/z.go", "a/x.go", "a/y.go"),

@@ -2,9 +2,11 @@
 
 import importlib.util
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from midfill_workspace import grammars
 from midfill_workspace.languages import language_of
@@ -33,6 +35,7 @@ PY = {
     "p/__init__.py": "from .a import f\nfrom . import b\n",
     "p/a.py": "import os\nfrom .b import g\ndef f(): ...\ndef _h(): ...\nclass C:\n    def m(self): ...\n",
     "p/b.py": "def g(): ...\n",
+    "p/b.pyi": "def g() -> int: ...\ndef only_in_stub() -> int: ...\n",
     "p/all.py": "from .a import f, C\n__all__ = ['f', 'x', '_y']\nx = 1\n_y = 2\nz = 3\n",
     "p/star.py": "from .a import *\nfrom .b import *\n",
 }
@@ -47,6 +50,7 @@ PY = {
         ("from p.a import _h", "_h@p/a.py"),
         ("from p.a import g", "g@p/b.py"),
         ("from p import b", "b.g@p/b.py"),
+        ("from p.b import only_in_stub", "only_in_stub@p/b.pyi"),
         ("from p import b as q", "q.g@p/b.py"),
         ("import p.a", "p.a.f@p/a.py p.a.C@p/a.py"),
         ("import p.a as q", "q.f@p/a.py q.C@p/a.py"),
@@ -75,6 +79,8 @@ TS = {
     "list.ts": "import { x } from './a';\nconst a = 1;\nexport { a as b, x };\n",
     "eq.ts": "class Q {}\nexport = Q;\n",
     "barrel.ts": "export * from './a';\nexport * as ns from './list';\nexport { default as N } from './d';\n",
+    "built.ts": "export const source = 1;\n",
+    "built.js": "exports.source = 1;\nexports.compiled = 2;\n",
     "names.ts": "export namespace Sp { export const inner = 1; }\nexport enum E { A }\n",
     "obj.js": "const p = 1;\nfunction q() {}\nmodule.exports = { p, r: q, s() {} };\n",
     "one.js": "class One { m() {} }\nmodule.exports = One;\n",
@@ -104,6 +110,8 @@ TS = {
         ("const o = require('./obj')", "o.s@obj.js o.p@obj.js o.r@obj.js"),
         ("const One = require('./one')", "One@one.js"),
         ("const e = require('./each')", "e.u@each.js e.v@each.js"),
+        ("import * as b from './built'", "b.source@built.ts"),
+        ("import { compiled } from './built'", "compiled@built.js"),
         ("import { hidden2 } from './a'", ""),
         ("import './a'", ""),
     ],
@@ -193,6 +201,7 @@ C = {
     "src/a.h": '#include "b.h"\n#define MAX(a, b) 1\nstruct s { int x; };\nvoid f(void);\n',
     "src/b.h": '#include "a.h"\nenum e { RED };\ntypedef int num;\n',
     "src/a.c": "void f(void) {}\nstatic void own(void) {}\n",
+    "src/l.h": "#define L 1\n",
     "src/k.h": "namespace n { class K { public: void m(); }; }\n",
     "src/k.cpp": "void n::K::m() {}\n",
 }
@@ -206,6 +215,11 @@ C = {
             "src/m.c",
             '#include "a.h"\n#include "b.h"\n',
             "MAX@src/a.h s@src/a.h f@src/a.h e@src/b.h RED@src/b.h num@src/b.h",
+        ),
+        (
+            "src/m.c",
+            '#include "a.h"\n#include "l.h"\n',
+            "MAX@src/a.h s@src/a.h f@src/a.h L@src/l.h e@src/b.h RED@src/b.h num@src/b.h",
         ),
         ("src/a.c", C["src/a.c"], "MAX@src/a.h s@src/a.h f@src/a.h"),
         ("src/a.h", C["src/a.h"], "e@src/b.h RED@src/b.h num@src/b.h f@src/a.c"),
@@ -301,6 +315,9 @@ def test_members(path: str, owner: str, texts: Texts, expected: str) -> None:
         ("m.py", "C", {**PY, "m.py": "from p.star import *\nC2 = 1\n"}, "p/a.py"),
         ("m.py", "C", {**PY, "m.py": "from p.a import C\nclass C: ...\n"}, "m.py"),
         ("m.c", "num", {**{k.removeprefix("src/"): v for k, v in C.items()}, "m.c": '#include "a.h"\n'}, "b.h"),
+        ("m.py", "x.C", {**PY, "m.py": "import x\nclass C: ...\n"}, ""),
+        ("m.py", "O.I", {**PY, "m.py": "class O:\n    class I: ...\n"}, "m.py"),
+        ("m.cpp", "n::K", {**C, "m.cpp": '#include "src/k.h"\n'}, "src/k.h"),
         ("m.py", "", PY | {"m.py": ""}, ""),
         ("m.py", "..", PY | {"m.py": ""}, ""),
     ],
@@ -337,6 +354,28 @@ SELVES = {
 )
 def test_cycles_and_chains(importer: str, texts: Texts, expected: str) -> None:
     check(importer, texts, expected)
+
+
+SAMPLES = sorted(
+    path for path in (Path(__file__).parent.parent / "data" / "outline").glob("*/*") if path.suffix != ".toml"
+)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_any_mutation_of_a_sample(data: st.DataObject) -> None:
+    """A workspace of broken files that import each other, and themselves."""
+    texts = {}
+    for path in data.draw(st.lists(st.sampled_from(SAMPLES), min_size=1, max_size=4)):
+        text = path.read_text()
+        at = data.draw(st.integers(0, len(text)))
+        name = data.draw(st.sampled_from(["shop", "a", "prices", "x/shop", "lib", "mod", "__init__"]))
+        texts[f"{name}{path.suffix}"] = text[:at] + data.draw(st.text("{}()<>;:.*'\"\n aé", max_size=5)) + text[at:]
+    project = Files(texts)
+    for path in texts:
+        for each in visible(project.of(path), project):
+            assert each.path != path
+            list(members(each.definition, each.path, project))
 
 
 def test_what_can_be_seen_is_bounded() -> None:

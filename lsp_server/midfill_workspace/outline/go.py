@@ -32,7 +32,7 @@ def package_name(module: str) -> str:
 
 def owner(node: Node) -> str:
     """The type of a method's receiver."""
-    found = RECEIVER.search(field_text(node, "receiver"))
+    found = RECEIVER.search(field_text(node, "receiver")[-300:])
     return found[1] if found else ""
 
 

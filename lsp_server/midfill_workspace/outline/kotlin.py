@@ -12,7 +12,7 @@ def imports(node: Node) -> Iterator[Import]:
     written = text_of(next(iter(nodes_at(node, "identifier")), None))
     alias = text_of(next(iter(nodes_at(node, "import_alias.type_identifier")), None))
     module, _, name = written.rpartition(".")
-    if text_of(node).rstrip().endswith("*"):
+    if any(child.type == ".*" for child in node.children):
         yield Import(written, "*", "", node.start_point.row)
     elif module:
         yield Import(module, name, alias or name, node.start_point.row)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tree_sitter import Node
 
-from midfill_workspace.outline.spec import Row, Spec, field_text, text_of
+from midfill_workspace.outline.spec import Row, Spec, field_text, nodes_at, text_of
 from midfill_workspace.outline.walk import plain_type
 from midfill_workspace.symbol import Import, Outline
 
@@ -56,6 +56,12 @@ def _name_and_alias(name: Node) -> tuple[str, str]:
     if name.type == "aliased_import":
         return field_text(name, "name"), field_text(name, "alias")
     return text_of(name), ""
+
+
+def names(node: Node, row: Row) -> Iterator[str]:
+    """Also those of `first, second = …`."""
+    for name in nodes_at(node, row.name):
+        yield from (text_of(each) for each in (name.named_children if name.type == "pattern_list" else (name,)))
 
 
 def bases(node: Node) -> Iterator[Node]:
@@ -128,6 +134,7 @@ SPEC = Spec(
     through=THROUGH,
     import_types=("import_statement", "import_from_statement"),
     imports=imports,
+    names=names,
     value_type=value_type,
     bases=bases,
     fields=fields,

@@ -43,8 +43,12 @@ SPECS: Mapping[str, Spec] = {
 }
 
 
+CHARS_LIMIT = 300_000
+"""Of one file, some 8,000 lines; what comes after is not read. Parsers recover from errors in time that grows with the
+square of the text: 2 MB of broken Lua took more than two minutes."""
+
 HEADER_OF_CPP = re.compile(
-    r"^\s*(?:class\s+\w[^;]*[{:]|namespace\b[^;]*\{|template\s*<|using\s|(?:public|private|protected)\s*:)",
+    r"^[ \t]*(?:class[ \t]+\w[^;\n]{0,200}[{:]|class[ \t]+\w+[ \t]*$|namespace\b[^;\n]{0,200}\{|template[ \t]*<|using[ \t]|(?:public|private|protected)[ \t]*:)",
     re.MULTILINE,
 )
 """What tells that a `.h` is C++: its name does not."""
@@ -52,14 +56,22 @@ HEADER_OF_CPP = re.compile(
 
 def outline(path: str, language: str, text: str) -> Outline:
     """Empty where the language is not known, or its grammar is not installed."""
-    language = _told_by_text(path, grammars.ALIASES.get(language, language), text)
+    unix = _beginning(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+    language = _told_by_text(path, grammars.ALIASES.get(language, language), unix)
     parser = grammars.parser(language)
     if parser is None or language not in SPECS:
         return Outline(path, language)
-    unix = text.removeprefix("\ufeff").replace("\r\n", "\n")
     tree = parser.parse(unix.encode(errors="replace"))
     return walk.outline(path, language, unix, tree, SPECS[language])
 
 
 def _told_by_text(path: str, language: str, text: str) -> str:
     return "cpp" if language == "c" and path.endswith(".h") and HEADER_OF_CPP.search(text) else language
+
+
+def _beginning(text: str) -> str:
+    """Whole lines, unless the first is longer than what is read."""
+    if len(text) <= CHARS_LIMIT:
+        return text
+    end = text.rfind("\n", 0, CHARS_LIMIT)
+    return text[: end + 1 or CHARS_LIMIT]

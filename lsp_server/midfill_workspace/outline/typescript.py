@@ -26,6 +26,7 @@ ANONYMOUS = frozenset(
 )
 """What may follow `export default` without a name that others could use."""
 
+DESTRUCTURED = ("name.shorthand_property_identifier_pattern", "name.identifier")
 FUNCTIONS = frozenset({"function_expression", "generator_function", "arrow_function"})
 WRAPPERS = frozenset({"lexical_declaration", "variable_declaration", "ambient_declaration", "expression_statement"})
 EXPORTS = re.compile(r"(?:module\.)?exports\.([\w$]+)")
@@ -208,7 +209,7 @@ def names(node: Node, row: Row) -> Iterator[str]:
         value = node.child_by_field_name("value")
         yield from [field_text(node, "key")] if value is not None and value.type != "identifier" else ()
     elif node.type != "variable_declarator" or not _required_module(node.child_by_field_name("value")):
-        yield from (text_of(name) for name in nodes_at(node, row.name))
+        yield from (text_of(name) for path in (row.name, *DESTRUCTURED) for name in nodes_at(node, path))
 
 
 def _assigned_name(left: str, value: Node | None) -> Iterator[str]:
@@ -268,6 +269,7 @@ SPEC = Spec(
             "statement_block",
         }
     ),
+    type_fields=("return_type", "type", "value.return_type"),
     import_types=("import_statement", "export_statement", "variable_declarator", "assignment_expression"),
     imports=imports,
     row_of=row_of,

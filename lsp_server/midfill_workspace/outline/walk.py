@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -20,16 +20,20 @@ NEAR_ROWS = 3
 DEFINITION_LIMIT, IMPORT_LIMIT = 5_000, 2_000
 """Of one file. What comes after is generated, and nobody looks for it."""
 
+NAMES_LIMIT, BASES_LIMIT = 200, 30
+"""Of one declaration."""
+
 DEPTH_LIMIT = 40
 """Declarations that are nested deeper are not looked for: the walk is recursive, and hostile text can nest for ever."""
 
-IDENTIFIER = re.compile(r"[\w$#.@-]+")
+IDENTIFIER = re.compile(r"[\w$#.@-]{1,200}[?!]?")
 """What is declared can be told by one word: no destructuring, and no `self.table[key]`."""
 
 ATTRIBUTES = frozenset({"attribute_item"})
 """What may stand between a comment and the declaration that it is of."""
 
 COMMENT_MARK = re.compile(r"^\s*(?:/\*+|\*+/?|///?!?|#+!?|--+|\"\"\"|''')?\s*")
+TAG = re.compile(r"^<\w+>\s*|\s*</\w+>$")
 TYPE_ARGUMENTS = re.compile(r"[<\[(].*", re.DOTALL)
 
 
@@ -93,10 +97,13 @@ class _Walker:
             yield from self.definitions(node, self.spec.owner(node) or owner, depth + 1)
 
     def _declared(self, node: Node, row: Row, owner: str, depth: int) -> Iterator[Definition]:
-        names = [name for name in self.spec.names(node, row) if IDENTIFIER.fullmatch(name)]
+        names = [name for name in islice(self.spec.names(node, row), NAMES_LIMIT) if IDENTIFIER.fullmatch(name)]
         owner = self.spec.owner(node) or owner
-        for name in names:
-            yield self._definition(node, row, name, owner)
+        if names:
+            first = self._definition(node, row, names[0], owner)
+            yield first
+            for name in names[1:]:
+                yield replace(first, name=last_part(name), exported=self.spec.exported(node, name))
         for other in self.spec.beside(node):
             yield from self._at(other, owner, depth + 1)
         if row.kind in ("class", "type"):
@@ -123,7 +130,7 @@ class _Walker:
             header=self._header(start.start_point.row, _last_row(node, row)),
             doc=self._doc(start),
             owner=owner,
-            bases=tuple(plain_type(text_of(base)) for base in self.spec.bases(node)),
+            bases=tuple(plain_type(text_of(base))[:200] for base in islice(self.spec.bases(node), BASES_LIMIT)),
             type=self._type(node) if row.kind in ("function", "variable") else "",
             exported=self.spec.exported(node, name),
         )
@@ -141,8 +148,10 @@ class _Walker:
         return "\n".join(line[margin:] if not line[:margin].strip() else line for line in lines)[:HEADER_CHARS]
 
     def _doc(self, node: Node) -> str:
-        text = self.spec.documentation(node) if self.spec.documentation else _comment_above(node)
-        stripped = (COMMENT_MARK.sub("", line).strip().removesuffix("*/").strip() for line in text.split("\n", 20))
+        text = self.spec.documentation(node) if self.spec.documentation else _comment_above(node, self.spec.through)
+        stripped = (
+            TAG.sub("", COMMENT_MARK.sub("", line).strip().removesuffix("*/").strip()) for line in text.split("\n", 20)
+        )
         return next((line.strip("\"' ") for line in stripped if line.strip("\"' ")), "")[:160]
 
 
@@ -160,7 +169,7 @@ def body_of(node: Node) -> Node | None:
 
 def plain_type(written: str) -> str:
     """`Base[T]`, `ns.Base<T>` or `Base(args)` without what is in brackets."""
-    return TYPE_ARGUMENTS.sub("", written).strip().lstrip("*&").strip("\"'")
+    return TYPE_ARGUMENTS.sub("", written).strip("*& \t\n\"'")
 
 
 def last_part(name: str) -> str:
@@ -181,6 +190,8 @@ def _last_row(node: Node, row: Row) -> int:
     if body is None:
         return min(end, first + HEADER_ROWS) if end - first <= NEAR_ROWS or row.kind == "function" else first
     before = body.prev_sibling
+    while before is not None and "comment" in before.type:
+        before = before.prev_sibling
     if before is not None and before.end_point.row < body.start_point.row:
         return min(before.end_point.row, first + HEADER_ROWS)
     return min(body.start_point.row, first + HEADER_ROWS)
@@ -192,23 +203,35 @@ def _end_row(node: Node) -> int:
     return end.row - 1 if end.column == 0 and end.row > start.row else end.row
 
 
-def _comment_above(node: Node) -> str:
-    """The comments that touch a declaration from above, or the thing that wraps it."""
-    while node.parent is not None and node.parent.parent is not None and node.start_byte == node.parent.start_byte:
-        node = node.parent
+def _comment_above(node: Node, wrappers: frozenset[str]) -> str:
+    """The comments that touch a declaration from above, or the thing that wraps it, such as an `export`."""
+    while (
+        (parent := node.parent) is not None
+        and parent.parent is not None
+        and parent.start_point.row == node.start_point.row
+    ):
+        if parent.start_byte != node.start_byte and parent.type not in wrappers:
+            break
+        node = parent
     parts: list[str] = []
-    above = node.prev_sibling
+    above = _before(node)
     row = node.start_point.row
     while above is not None and above.end_point.row >= row - 1 and len(parts) < 20:
         if _is_comment(above):
             parts.append(text_of(above))
         elif above.type not in ATTRIBUTES:
             break
-        row, above = above.start_point.row, above.prev_sibling
+        row, above = above.start_point.row, _before(above)
     return "\n".join(reversed(parts))
+
+
+def _before(node: Node) -> Node | None:
+    """Line ends are nodes in some grammars."""
+    above = node.prev_sibling
+    return above.prev_sibling if above is not None and not above.is_named and not text_of(above).strip() else above
 
 
 def _is_comment(node: Node) -> bool:
     """Not one that ends the line of something else."""
     before = node.prev_sibling if "comment" in node.type else node
-    return before is None or (before is not node and before.end_point.row < node.start_point.row)
+    return before is None or (before is not node and _end_row(before) < node.start_point.row)

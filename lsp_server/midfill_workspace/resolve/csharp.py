@@ -34,4 +34,4 @@ def neighbours(path: str, project: Project) -> Sequence[str]:
     return packages.siblings(path, SUFFIXES, project)
 
 
-RESOLVER = Resolver(files, neighbours=neighbours)
+RESOLVER = Resolver(files, together=True, neighbours=neighbours)

@@ -8,11 +8,11 @@ from midfill_workspace.resolve.paths import ancestors, folder_of, join
 from midfill_workspace.resolve.resolver import Resolver
 from midfill_workspace.symbol import Import
 
-MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)", re.MULTILINE)
-REPLACED = re.compile(r"^\s*(?:replace\s+)?([^\s/(][^\s]*)(?:\s+v\S+)?\s+=>\s+(\.{1,2}[^\s]*)", re.MULTILINE)
+MODULE = re.compile(r"^[ \t]*module[ \t]+\"?([^\s\"]+)", re.MULTILINE)
+REPLACED = re.compile(r"^[ \t]*(?:replace[ \t]+)?([^\s/(]\S*)(?:[ \t]+v\S+)?[ \t]+=>[ \t]+(\.{1,2}\S*)", re.MULTILINE)
 """A module that is read from a folder of the workspace."""
 
-USED = re.compile(r"^\s*(?:use\s+)?(\.{1,2}(?:/[^\s)]*)?)\s*(?://.*)?$", re.MULTILINE)
+USED = re.compile(r"^[ \t]*(?:use[ \t]+)?(\.{1,2}(?:/[^\s)]*)?)[ \t]*(?://.*)?$", re.MULTILINE)
 """A folder in `go.work`."""
 
 
@@ -79,4 +79,4 @@ def _by_ending(module: str) -> Iterator[str]:
         yield from ("/".join(parts[start:]) for start in range(len(parts)))
 
 
-RESOLVER = Resolver(files, neighbours=neighbours, package_private=True)
+RESOLVER = Resolver(files, together=True, neighbours=neighbours, package_private=True)

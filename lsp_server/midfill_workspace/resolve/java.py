@@ -57,4 +57,4 @@ def inside(wanted: Import, importer: str, path: str, project: Project) -> str:
     return packages.class_inside(wanted.module, path)
 
 
-RESOLVER = Resolver(files, neighbours=neighbours, package_private=True, inside=inside)
+RESOLVER = Resolver(files, together=True, neighbours=neighbours, package_private=True, inside=inside)

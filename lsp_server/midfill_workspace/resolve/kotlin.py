@@ -20,4 +20,4 @@ def neighbours(path: str, project: Project) -> Sequence[str]:
     return packages.siblings(path, SUFFIXES, project)
 
 
-RESOLVER = Resolver(files, neighbours=neighbours, inside=java.inside)
+RESOLVER = Resolver(files, together=True, neighbours=neighbours, inside=java.inside)

@@ -27,6 +27,8 @@ def exported_names(outline: Outline) -> Sequence[Import]:
 class Resolver:
     files: Callable[[Import, str, Project], Iterator[str]]
     """The files that an import of a file may name, the likeliest first."""
+    together: bool = False
+    """Whether these files are one module, as those of a Go package; else the first that was read is what is meant."""
     submodule: Callable[[Import], Import] = nothing
     """What a name may be that its module does not declare: a module of a package. An empty module: nothing."""
     neighbours: Callable[[str, Project], Sequence[str]] = nobody

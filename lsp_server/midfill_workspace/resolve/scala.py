@@ -25,4 +25,4 @@ def inside(wanted: Import, importer: str, path: str, project: Project) -> str:
     return packages.class_inside(wanted.module, path)
 
 
-RESOLVER = Resolver(files, neighbours=neighbours, inside=inside)
+RESOLVER = Resolver(files, together=True, neighbours=neighbours, inside=inside)

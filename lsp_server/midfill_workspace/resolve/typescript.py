@@ -20,7 +20,7 @@ EXTENDS_LIMIT = 4
 HOLDERS = ("packages/*", "libs/*", "apps/*")
 """Where the packages of a monorepo lie if its manifest does not say."""
 
-LISTED = re.compile(r"^\s*-\s*[\"']?([\w./@*-]+)", re.MULTILINE)
+LISTED = re.compile(r"^[ \t]*-[ \t]*[\"']?([\w./@*-]+)", re.MULTILINE)
 """A folder in `pnpm-workspace.yaml`."""
 
 CONFIGS = ("tsconfig.json", "jsconfig.json", "tsconfig.base.json")
@@ -33,8 +33,12 @@ def files(wanted: Import, importer: str, project: Project) -> Iterator[str]:
 
 
 def _sources(place: str, project: Project) -> Iterator[str]:
+    """No path arithmetic here: there are two dozen candidates for each of hundreds of imports."""
     bare = WRITTEN_SUFFIX.sub("", place)
-    candidates = [place, *(bare + suffix for suffix in SUFFIXES), *(join(place, "index") + each for each in SUFFIXES)]
+    candidates = [place, *(bare + suffix for suffix in SUFFIXES)]
+    if project.files_in(place):
+        index = f"{place}/index" if place else "index"
+        candidates += [index + suffix for suffix in SUFFIXES]
     yield from (path for path in candidates if project.has(path))
 
 
@@ -161,7 +165,9 @@ def _json(text: str) -> Mapping[str, Any]:
     except RecursionError:
         return {}
     except ValueError:
-        bare = re.sub(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', lambda found: found[1] or "", text, flags=re.DOTALL)
+        bare = re.sub(
+            r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?(?:\*/|\Z)', lambda found: found[1] or "", text, flags=re.DOTALL
+        )
     try:
         return _object(json.loads(re.sub(r",(\s*[}\]])", r"\1", bare)))
     except (ValueError, RecursionError):
