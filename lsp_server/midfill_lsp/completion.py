@@ -284,12 +284,16 @@ def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
 
 def _start(flight: Flight, desk: Desk) -> None:
     snapshot, portion = flight.snapshot, flight.portion
+    from midfill_workspace import secrets  # Its expressions take 10 ms to compile, which is no part of the start.
+
     view = window.cut(snapshot, desk.link.window_chars)
+    # Only what leaves is without secrets: what is known, and what agrees with the text, is told by the real one.
+    prefix, suffix = secrets.redact_around(view.prefix + flight.text, view.suffix)
     request = CompletionRequest(
         path=snapshot.path,
         language=snapshot.language,
-        prefix=view.prefix + flight.text,
-        suffix=view.suffix,
+        prefix=prefix,
+        suffix=suffix,
         shape=portion.shape,
         max_tokens=portion.max_tokens,
         editor=desk.editor,

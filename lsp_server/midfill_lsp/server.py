@@ -45,6 +45,8 @@ def initialize(ls: MidfillServer, params: types.InitializeParams) -> None:
 
 def initialized(ls: MidfillServer, _: types.InitializedParams) -> None:
     ls.show_status(ls.session.status)
+    if ls.session.watches_files:
+        ls.client_register_capability(types.RegistrationParams([WATCHERS]))
 
 
 def did_open(ls: MidfillServer, params: types.DidOpenTextDocumentParams) -> None:
@@ -61,6 +63,10 @@ def did_save(ls: MidfillServer, params: types.DidSaveTextDocumentParams) -> None
 
 def did_close(ls: MidfillServer, params: types.DidCloseTextDocumentParams) -> None:
     ls.session.closed(params.text_document.uri)
+
+
+def did_change_watched_files(ls: MidfillServer, params: types.DidChangeWatchedFilesParams) -> None:
+    ls.session.files_changed([change.uri for change in params.changes])
 
 
 def did_change_configuration(ls: MidfillServer, params: types.DidChangeConfigurationParams) -> None:
@@ -92,9 +98,19 @@ FEATURES: Mapping[str, Any] = {
     types.TEXT_DOCUMENT_DID_CHANGE: did_change,
     types.TEXT_DOCUMENT_DID_SAVE: did_save,
     types.TEXT_DOCUMENT_DID_CLOSE: did_close,
+    types.WORKSPACE_DID_CHANGE_WATCHED_FILES: did_change_watched_files,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: did_change_configuration,
     types.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
 }
+
+WATCHERS = types.Registration(
+    id="midfill-ignore-files",
+    method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+    register_options=types.DidChangeWatchedFilesRegistrationOptions(
+        watchers=[types.FileSystemWatcher(glob_pattern="**/{.gitignore,.midfillignore,.git/info/exclude}")]
+    ),
+)
+"""Asked for where the client can: without it, ignore files are read again when a document is opened or saved."""
 
 OPTIONS: Mapping[str, Any] = {
     # Without options pygls 2.1.1 does not advertise the capability at all.

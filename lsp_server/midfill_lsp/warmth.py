@@ -35,8 +35,11 @@ class Warmth:
         if view.prefix and not self._warmed.startswith(view.prefix):
             self.cool()
             self._warmed = view.prefix
+            from midfill_workspace import secrets  # Not at the start of the server, see `completion`.
+
+            prefix, suffix = secrets.redact_around(view.prefix, view.suffix)
             request = CompletionRequest(
-                snapshot.path, snapshot.language, view.prefix, view.suffix, max_tokens=0, editor=self._editor
+                snapshot.path, snapshot.language, prefix, suffix, max_tokens=0, editor=self._editor
             )
             self._warming = asyncio.create_task(self._read(request))
 
