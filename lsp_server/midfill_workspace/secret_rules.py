@@ -10,7 +10,7 @@ from functools import cache
 class Shape:
     """How a kind of secret looks. One of the `hints` stands in every text that holds one; they are looked for first.
 
-    The group `secret` is what must go; the rest says what it was. All repetition is bounded, so that a long line of
+    It never begins inside of a word. The group `secret` is what must go; the rest says what it was. All repetition is bounded, so that a long line of
     hostile text costs a multiple of its length and no more.
     """
 
@@ -25,15 +25,12 @@ class Shape:
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     """At its first use, which for most of them never comes: all of them would cost the server's start 10 ms."""
-    return re.compile(START + pattern, re.ASCII)
+    return re.compile(pattern, re.ASCII)
 
 
 def _shape(hints: str, pattern: str) -> Shape:
     return Shape(tuple(hints.split()), pattern)
 
-
-START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
-"""Not inside of a word, for which the letter of an escape is none."""
 
 SHAPES: Mapping[str, Shape] = {
     "aws_access_key": _shape("AKIA ASIA ABIA ACCA A3T", r"(?:A3T[A-Z0-9]|A[KS]IA|ABIA|ACCA)(?P<secret>[A-Z0-9]{16})\b"),
@@ -51,7 +48,10 @@ SHAPES: Mapping[str, Shape] = {
     "github_token": _shape(
         "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"(?:gh[pousr]_|github_pat_)(?P<secret>[A-Za-z0-9_]{22,255})"
     ),
-    "gitlab_token": _shape("gl", r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|imt|agent|oas|ffct)-(?P<secret>[\w\-.]{20,120})"),
+    "gitlab_token": _shape(
+        "glpat- glptt- gldt- glrt- glcbt- glft- glsoat- glimt- glagent- gloas- glffct-",
+        r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|imt|agent|oas|ffct)-(?P<secret>[\w\-.]{20,120})",
+    ),
     "slack_token": _shape("xox xapp-", r"(?:xox[a-z](?:\.xox[a-z])?|xapp)-(?P<secret>[A-Za-z0-9\-]{10,250})"),
     "slack_webhook": _shape(
         "hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[\w/\-]{20,120})"
@@ -68,7 +68,9 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "npm_token": _shape("npm_", r"npm_(?P<secret>[A-Za-z0-9]{30,60})"),
     "pypi_token": _shape("pypi-", r"pypi-(?P<secret>[\w\-]{40,400})"),
-    "jwt": _shape("eyJ", r"(?P<secret>eyJ[\w\-]{8,2000}\.[\w\-]{8,4000}(?:\.[\w\-]{0,2000})?)"),
+    "jwt": _shape(
+        "eyJ", r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))(?P<secret>eyJ[\w\-]{8,2000}\.[\w\-]{8,4000}(?:\.[\w\-]{0,2000})?)"
+    ),
     "huggingface_token": _shape("hf_", r"hf_(?P<secret>[A-Za-z0-9]{30,60})"),
     "sendgrid_key": _shape("SG.", r"SG\.(?P<secret>[\w\-]{16,32}\.[\w\-]{30,64})"),
     "twilio_key": _shape("SK", r"SK(?P<secret>[0-9a-f]{32})\b"),
