@@ -134,10 +134,12 @@ def test_an_ignore_file_is_read_again_once_it_is_forgotten(tmp_path: Path) -> No
 
 @NEEDS_UNIX
 def test_an_ignore_file_that_cannot_be_read_keeps_its_folder_back(tmp_path: Path) -> None:
-    workspace = plant(tmp_path, {"a/x.py": "", "b/x.py": "", "b/.gitignore/": ""})
+    tree = {"a/x.py": "", "b/x.py": "", "b/.gitignore/": "", "c/x.py": "", "c/.gitignore": "a\n" * 10_000}
+    workspace = plant(tmp_path, tree)
     os.mkfifo(tmp_path / "a" / ".gitignore")
     check(workspace, "a/x.py", "ignored")
     check(workspace, "b/x.py", "")
+    check(workspace, "c/x.py", "ignored")
 
 
 def test_case_counts_as_git_says(tmp_path: Path) -> None:

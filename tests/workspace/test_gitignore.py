@@ -48,7 +48,7 @@ def test_case_can_be_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "glob", ["*a" * 20 + "b", "**/a/" * 20 + "b", "**/*a*a/" * 20 + "b", "*" * 5_000, "**/" * 300 + "b"]
+    "glob", ["*a" * 20 + "b", "**/a/" * 20 + "b", "**/*a*a/" * 20 + "b", "*" * 4_000, "**/" * 300 + "b"]
 )
 @pytest.mark.parametrize("path", ["a" * 4_000, "a/" * 2_000 + "a", "aa/" * 1_000 + "c"])
 def test_a_hostile_pattern_takes_no_time(glob: str, path: str) -> None:
