@@ -210,6 +210,10 @@ class Indexer:
             if self._clock() - self._folders[root].swept_s > SWEEP_S:
                 self._order(self._folders[root])
 
+    def sweep(self) -> None:
+        """Other files than before may be read: look at all of them."""
+        self._order_all()
+
     def _order_all(self) -> None:
         for folder in self._folders.values():
             self._order(folder)

@@ -1,7 +1,8 @@
 """What a model is sent for one caret: the text around it, and what is worth telling of other files."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from midfill_daemon.contract import CompletionRequest, Snippet
 from midfill_lsp.link import Link
@@ -35,15 +36,27 @@ class Prompt:
 
     def request(self, snapshot: Snapshot, editor: str, *, max_tokens: int, given: str = "") -> CompletionRequest:
         """`given` is text after the caret's prefix that the model is to continue."""
+        from midfill_workspace import secrets  # Its expressions take 10 ms to compile, which is no part of the start.
+
+        # Only what leaves is without secrets: what is known, and what agrees with the text, is told by the real one.
+        prefix, suffix = secrets.redact_around(self.window.prefix + given, self.window.suffix)
         return CompletionRequest(
             path=snapshot.path,
             language=snapshot.language,
-            prefix=self.window.prefix + given,
-            suffix=self.window.suffix,
+            prefix=prefix,
+            suffix=suffix,
             max_tokens=max_tokens,
-            snippets=self.snippets,
+            snippets=tuple(replace(each, text=_without_secrets(each.text)) for each in self.snippets),
             editor=editor,
         )
+
+
+@lru_cache(maxsize=2_000)
+def _without_secrets(text: str) -> str:
+    """Of a snippet: the same ones are told again and again."""
+    from midfill_workspace import secrets
+
+    return secrets.redact(text).text
 
 
 class Prompts:

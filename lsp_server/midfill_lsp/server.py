@@ -9,6 +9,7 @@ from lsprotocol import types
 
 from midfill_daemon.client import Client
 from midfill_lsp.indexer import WATCHED, Indexer
+from midfill_lsp.permits import IGNORE_GLOB
 from midfill_lsp.render import ACCEPTED
 from midfill_lsp.session import Session
 from midfill_lsp.status import Status
@@ -33,8 +34,8 @@ class MidfillServer(Server):
         """Ask the editor to tell which files change outside of it; not every one can, and nobody waits for that."""
         workspace = self.client_capabilities.workspace
         watching = workspace.did_change_watched_files if workspace else None
-        if watching and watching.dynamic_registration and self.session.desk.settings.index:
-            watchers = [types.FileSystemWatcher(glob_pattern=WATCHED)]
+        if watching and watching.dynamic_registration:
+            watchers = [types.FileSystemWatcher(glob_pattern=glob) for glob in (WATCHED, IGNORE_GLOB)]
             options = types.DidChangeWatchedFilesRegistrationOptions(watchers=watchers)
             method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
             registration = types.Registration(id="midfill.files", method=method, register_options=options)
@@ -79,7 +80,7 @@ def did_close(ls: MidfillServer, params: types.DidCloseTextDocumentParams) -> No
 
 
 def did_change_watched_files(ls: MidfillServer, params: types.DidChangeWatchedFilesParams) -> None:
-    ls.session.indexer.changed(change.uri for change in params.changes)
+    ls.session.files_changed([change.uri for change in params.changes])
 
 
 def did_change_configuration(ls: MidfillServer, params: types.DidChangeConfigurationParams) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,16 +15,16 @@ from midfill_daemon.contract import Snippet
 from midfill_lsp import completion, render, settings, status
 from midfill_lsp.briefs import Briefs
 from midfill_lsp.completion import Ask, Desk
-from midfill_lsp.documents import Document, Documents
+from midfill_lsp.documents import Document, Documents, disk_path
 from midfill_lsp.explain import explain
 from midfill_lsp.feedback import Feedback
 from midfill_lsp.indexer import Indexer
 from midfill_lsp.link import Link
+from midfill_lsp.permits import IGNORE_FILES, Permits
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
-from midfill_workspace import exclusion
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.window import Window
 
@@ -65,7 +65,8 @@ class Session:
         self._changed_s: dict[str, float] = {}
         self._excluded: dict[str, str] = {}
         self._broken: set[str] = set()
-        self._rules = exclusion.Rules()
+        self._permits = Permits()
+        self._linked = self.status
         self._tasks: list[asyncio.Task[None]] = []
         self._pausing: tuple[asyncio.TimerHandle, ...] = ()
         self._folders: list[str] = []
@@ -81,6 +82,7 @@ class Session:
         self._initial = self.desk.settings = settings.defaults_for(client_name)
         self._folders = [folder.uri for folder in params.workspace_folders or []] or _root(params)
         self.documents.set_folders(self._folders)
+        self._permits.set_folders(self._folders)
         self.configure(params.initialization_options)
         self._initial = self.desk.settings
         self._tasks = [
@@ -118,13 +120,8 @@ class Session:
         """
         base = self._initial if isinstance(raw, Mapping) else self.desk.settings
         self.desk.settings, problems = settings.parse(raw, base)
-        self._rules = exclusion.Rules(
-            globs=self.desk.settings.exclude,
-            languages=self.desk.settings.disabled_languages,
-            limit_chars=self.desk.settings.max_file_chars,
-        )
-        for document in self.documents.all():
-            self._judge(document)
+        self._permits.configure(self.desk.settings)
+        self._judge_all()
         self._index()
         for problem in problems:
             self._warn(f"Midfill: {problem}")
@@ -132,7 +129,7 @@ class Session:
     def _index(self) -> None:
         """As the settings say."""
         if self._running and self.desk.settings.index:
-            self.indexer.start(self._folders, self._rules)
+            self.indexer.start(self._folders, self._permits.rules)
         else:
             self.indexer.stop()
 
@@ -151,14 +148,19 @@ class Session:
         if told.state == "ready":
             told = status.of_health(self.desk.health.level, self.desk.link.model)
         told = status.with_progress(told, self._progress)
-        if told == self.status:
+        if told == self._linked:
             return
-        ready = told.state == "ready" and self.status.state != "ready"
-        self.status = told
-        self._notify(told)
+        ready = told.state == "ready" and self._linked.state != "ready"
+        self._linked = told
+        self._show(told)
         if ready:
             for document in self.documents.all():
                 self._warm_file(document)
+
+    def _show(self, told: Status) -> None:
+        if told != self.status:
+            self.status = told
+            self._notify(told)
 
     # --- documents
 
@@ -167,6 +169,7 @@ class Session:
         self._broken.discard(item.uri)
         document = self.documents.get(item.uri)
         assert document is not None
+        self._permits.forget()
         self._judge(document)
         self.indexer.opened(item.uri)
         self.briefs.opened(document)
@@ -188,10 +191,22 @@ class Session:
 
     def saved(self, uri: str) -> None:
         document = self.documents.get(uri)
-        if document is not None:
+        self._permits.forget()
+        if disk_path(uri).name in IGNORE_FILES:
+            self.indexer.sweep()
+            self._judge_all()
+        elif document is not None:
             self._judge(document)
             self.desk.cache.saved(document.path, self._clock())
         self.indexer.changed([uri])
+
+    def files_changed(self, uris: Sequence[str]) -> None:
+        """Something on the disk has changed. What is ignored from now on is no more in the index either."""
+        self.indexer.changed(uris)
+        if any(disk_path(uri).name in IGNORE_FILES for uri in uris):
+            self.indexer.sweep()
+            self._permits.forget()
+            self._judge_all()
 
     def closed(self, uri: str) -> None:
         document = self.documents.get(uri)
@@ -220,13 +235,17 @@ class Session:
             self._broken.add(uri)
             self._drop(uri)
 
+    def _judge_all(self) -> None:
+        for document in self.documents.all():
+            self._judge(document)
+
     def _judge(self, document: Document) -> None:
-        """Whether the document may be sent; at open, save and new settings, because it reads the whole text."""
-        size_chars = sum(map(len, document.lines))
-        longest = max(map(len, document.lines))
-        reason = exclusion.excluded(document.path, size_chars, longest, document.language, self._rules)
-        binary = "binary" if any("\0" in line for line in document.lines) else ""
-        self._excluded[document.uri] = reason or binary
+        """Whether the document may be sent; it reads the whole text, so not at every key."""
+        reason = self._permits.reason(document)
+        if reason and self._excluded.get(document.uri) == "":
+            self._drop(document.uri)
+            self.warmth.cool()
+        self._excluded[document.uri] = reason
 
     # --- requests
 
@@ -266,6 +285,7 @@ class Session:
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
         )
         self._stir()
+        self._show(status.of_document(ask.excluded, self._linked))
         fitted = await completion.complete(ask, self.desk, trace)
         if fitted is None or not ask.is_current():
             trace.outcome = "superseded"

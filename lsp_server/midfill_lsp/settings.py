@@ -29,6 +29,8 @@ class Settings:
     disabled_languages: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     """Globs of files that are never read or sent, besides the built-in ones."""
+    send_ignored_files: bool = False
+    """Whether what git ignores is sent when it is open; what a `.midfillignore` file names never is."""
     context: bool = True
     """Whether a model is told of other files: what can be used here, what was edited lately, what is similar."""
     max_tokens: int = 64
@@ -92,6 +94,7 @@ FIELDS: Mapping[str, Field] = {
     "clientWaitMs": Field("client_wait_s", _milliseconds),
     "disabledLanguages": Field("disabled_languages", _texts),
     "exclude": Field("exclude", _texts),
+    "sendIgnoredFiles": Field("send_ignored_files", _flag),
     "context": Field("context", _flag),
     "maxTokens": Field("max_tokens", _count(1, 1024)),
     "maxFileChars": Field("max_file_chars", _count(1, 50_000_000)),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from midfill_daemon.contract import InlineModel
+from midfill_workspace import exclusion
 
 State = Literal["starting", "ready", "working", "cached", "manual", "slow", "off", "error", "disconnected"]
 
@@ -34,6 +35,13 @@ def of_model(model: InlineModel) -> Status:
     if model.ready:
         return Status("ready", "", model.name)
     return Status("starting" if model.code == "loading" else "error", model.reason)
+
+
+def of_document(reason: str, linked: Status) -> Status:
+    """What to say while the user is in a document that is kept back for this reason, "" for none."""
+    if reason not in exclusion.REASONS or linked.state in ("error", "disconnected", "starting"):
+        return linked
+    return Status("off", exclusion.REASONS[reason], linked.model)
 
 
 def of_health(level: str, model: InlineModel) -> Status:

@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 from midfill_workspace import compact
+from midfill_workspace.indexed_files import LIMIT_BYTES, Files
 from midfill_workspace.languages import language_of
 from midfill_workspace.outline.table import SPECS
-from midfill_workspace.plain_files import LIMIT_BYTES, Files
 from midfill_workspace.store import NO_OUTLINE, Entry, File, Stamp, Store
 from midfill_workspace.symbol import Outline
 

@@ -20,16 +20,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from midfill_workspace import compact
 from midfill_workspace import store as stores
 from midfill_workspace.exclusion import Rules
+from midfill_workspace.indexed_files import IndexedFiles
 from midfill_workspace.limits import TooSlow, bound_memory, step_back, time_limit
 from midfill_workspace.outline.table import outline
-from midfill_workspace.plain_files import PlainFiles
+from midfill_workspace.secrets import redact
 from midfill_workspace.store import Store, open_store
 from midfill_workspace.sweep import Place, Step, refresh, sweep
 from midfill_workspace.symbol import Outline
@@ -177,7 +178,7 @@ class Worker:
             languages=tuple(order.get("languages", ())),
             limit_chars=order.get("limit_chars", Rules().limit_chars),
         )
-        return Place(root, self._store.workspace(str(root)), PlainFiles(root, rules), self._store, self._outline)
+        return Place(root, self._store.workspace(str(root)), IndexedFiles(root, rules), self._store, self._outline)
 
     def _change(self, root: str, paths: Sequence[str]) -> None:
         place = self._places[root]
@@ -214,7 +215,7 @@ class Worker:
         self._inbox.check()
         self._serve()
         with time_limit():
-            return outline(path, language, text)
+            return _without_secrets(outline(path, language, text))
 
     # --- work
 
@@ -251,6 +252,13 @@ class Worker:
         if now_s - job.started_s > SILENT_S and now_s - job.told_s > PROGRESS_S:
             job.told_s = now_s
             self._say({"root": job.root, "progress": [step.done, step.total]})
+
+
+def _without_secrets(found: Outline) -> Outline:
+    """A header may hold the value of a variable, and what is stored stays on the disk."""
+    return replace(
+        found, definitions=tuple(replace(each, header=redact(each.header).text) for each in found.definitions)
+    )
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from midfill_workspace.exclusion import Rules
+from midfill_workspace.indexed_files import IndexedFiles
 from midfill_workspace.outline.table import outline
-from midfill_workspace.plain_files import PlainFiles
 from midfill_workspace.store import DAY_S, Store, location, open_store
 from midfill_workspace.stored import StoredProject, load
 from midfill_workspace.sweep import Place, refresh, sweep
@@ -61,7 +61,7 @@ class Indexed:
 
     def place(self, store: Store) -> Place:
         workspace = store.workspace(str(self.root))
-        return Place(self.root, workspace, PlainFiles(self.root, self.rules), store, self.outliner)
+        return Place(self.root, workspace, IndexedFiles(self.root, self.rules), store, self.outliner)
 
     def sweep(self) -> list[str]:
         """Bring the index up to date; which files had to be outlined."""

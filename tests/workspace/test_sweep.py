@@ -9,7 +9,7 @@ import pytest
 
 from midfill_workspace import sweep as sweeps
 from midfill_workspace.exclusion import Rules
-from midfill_workspace.plain_files import LIMIT_BYTES
+from midfill_workspace.indexed_files import LIMIT_BYTES
 from support.index import DAY, FILES, Indexed, indexed, write
 
 SOURCES = ["app/__init__.py", "app/main.py", "app/model.py", "shop/cart.go"]
