@@ -59,6 +59,11 @@ class Briefs:
         self._tasks: set[asyncio.Task[None]] = set()
         self.shelf = Shelf()
 
+    def is_known(self, uri: str) -> bool:
+        """Whether the surroundings of an open document have been looked at."""
+        brief = self._briefs.get(uri)
+        return brief is not None and brief.around is not None
+
     async def ready(self) -> None:
         """Wait until nothing is being made any more."""
         while self._tasks:
