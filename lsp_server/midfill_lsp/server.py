@@ -35,7 +35,8 @@ class MidfillServer(Server):
         workspace = self.client_capabilities.workspace
         watching = workspace.did_change_watched_files if workspace else None
         if watching and watching.dynamic_registration:
-            watchers = [types.FileSystemWatcher(glob_pattern=glob) for glob in (WATCHED, IGNORE_GLOB)]
+            globs = (IGNORE_GLOB, *((WATCHED,) if self.session.desk.settings.index else ()))
+            watchers = [types.FileSystemWatcher(glob_pattern=glob) for glob in globs]
             options = types.DidChangeWatchedFilesRegistrationOptions(watchers=watchers)
             method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
             registration = types.Registration(id="midfill.files", method=method, register_options=options)

@@ -62,7 +62,7 @@ async def test_a_window_watches_indexes_and_ends(tmp_path: Path, watches: bool, 
         editor = Editor(home)
         async with editor.client:
             await editor.initialize(work, watches=watches, index=index)
-            if watches and index:
+            if watches:
                 asked = await soon(editor.registered.get())
                 assert asked["registrations"][0]["method"] == "workspace/didChangeWatchedFiles"
                 changes = [{"uri": (work / "a.py").as_uri(), "type": 2}]
