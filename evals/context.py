@@ -96,12 +96,12 @@ class Bench:
             with tarfile.open(archive) as packed:
                 packed.extractall(scratch, filter="data")
         self._projects = {tree.name: project_of(tree) for tree in scratch.iterdir()}
-        self._cases = list(_cases(folder / "cases.jsonl", scratch))
-        self._around = {case.id: self._surroundings(case) for case in self._cases}
+        self.cases = list(_cases(folder / "cases.jsonl", scratch))
+        self._around: dict[str, Surroundings] = {}
         self._shelves: dict[str, Shelf] = {}
 
     def run(self, budget_chars: int, sources: Sequence[Source]) -> list[Outcome]:
-        return [self._outcome(case, budget_chars, sources) for case in self._cases]
+        return [self._outcome(case, budget_chars, sources) for case in self.cases]
 
     def ablation(self, budget_chars: int) -> Mapping[str, float]:
         """`def_recall` without each source, and with it alone."""
@@ -112,15 +112,22 @@ class Bench:
             recall[f"only {source}"] = _share(self.run(budget_chars, [source]), "defined")
         return recall
 
+    def around(self, case: Case) -> Surroundings:
+        """What a window would have ready, before anybody asks."""
+        if case.id not in self._around:
+            self._around[case.id] = self._surroundings(case)
+        return self._around[case.id]
+
     def _surroundings(self, case: Case) -> Surroundings:
         text = "".join(case.snapshot.lines)
-        return context.surroundings(outline(case.path, case.language, text), case.snapshot.lines, self._project(case))
+        return context.surroundings(outline(case.path, case.language, text), case.snapshot.lines, self.project(case))
 
-    def _project(self, case: Case) -> Project:
+    def project(self, case: Case) -> Project:
         return self._projects[case.repository]
 
     def _outcome(self, case: Case, budget_chars: int, sources: Sequence[Source]) -> Outcome:
         shelf = self._shelf(case)
+        self.around(case)
         started_s = time.perf_counter()
         snippets = context.assemble(self._question(case, shelf), budget_chars, sources)
         took_ms = (time.perf_counter() - started_s) * 1000
@@ -135,7 +142,7 @@ class Bench:
 
     def _question(self, case: Case, shelf: Shelf) -> Question:
         view = window.cut(case.snapshot, WINDOW_CHARS)
-        return context.question(case.snapshot, view, self._around[case.id], self._project(case), shelf)
+        return context.question(case.snapshot, view, self.around(case), self.project(case), shelf)
 
     def _shelf(self, case: Case) -> Shelf:
         """The first files of the same folder, as if they had been open: what an editor would have is not known."""
@@ -161,7 +168,7 @@ def _cases(path: Path, trees: Path) -> Iterator[Case]:
         language = language_of(PurePath(row["file"]))
         kept = (*(f"{each}\n" for each in lines[:-1]), lines[-1])
         snapshot = Snapshot(f"file:///{row['file']}", row["file"], 1, language, kept, line, column)
-        answer = {key: row[key] for key in ("def_file", "def_header", "need", "kind")}
+        answer = {key: row[key] for key in ("def_file", "def_header", "need", "kind", "target")}
         yield Case(row["id"], language, row["repo"], row["file"], snapshot, row["cursor"], answer)
 
 
