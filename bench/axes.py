@@ -3,14 +3,19 @@
 import asyncio
 import os
 import random
+import sqlite3
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from statistics import fmean, median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
+
+import psutil
 
 from bench import measures
 from bench.measures import (
@@ -24,14 +29,16 @@ from bench.measures import (
     traffic,
 )
 from bench.process import cpu_s, rss_mb
-from bench.servers import server
+from bench.servers import NO_WAIT, server
 from bench.typist import Typist, opening, source
 from midfill_cli.editor import SERVER
 from midfill_cli.stdio_client import StdioClient
 from midfill_daemon.client import Client
+from midfill_daemon.paths import locate
 from midfill_lsp.answer import Answer
 from midfill_lsp.cache import Cache
 from midfill_workspace.snapshot import Snapshot
+from midfill_workspace.store import location
 
 Axis = Mapping[int, Figures]
 """Figures by size."""
@@ -54,6 +61,8 @@ CACHE_BYTES = 4 * 1024**3
 BATCH, LOOK_UP_BATCHES = 200, 300
 STORE_BATCH, STORE_BATCHES = 20, 25
 """Few, so that storing does not change the smallest size much."""
+INDEXED_LINES, INDEXED_IN_FOLDER = 120, 50
+INDEXING_POLL_S = 0.25
 FILES = 1_000
 REVISION = "scripted"
 
@@ -68,9 +77,20 @@ class Effort:
     entries: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     rounds: int = 2
     load_s: float = 12.0
+    indexed_files: int = 10_000
+    contexts: int = 200
 
 
-QUICK = Effort(passes=2, hit_keys=100, bursts=1, entries=(1_000, 10_000, 100_000), rounds=1, load_s=3.0)
+QUICK = Effort(
+    passes=2,
+    hit_keys=100,
+    bursts=1,
+    entries=(1_000, 10_000, 100_000),
+    rounds=1,
+    load_s=3.0,
+    indexed_files=500,
+    contexts=50,
+)
 
 
 # --- lines of the file that is typed in -----------------------------------------------------------
@@ -139,6 +159,61 @@ async def opening_files(environment: Mapping[str, str], effort: Effort) -> Axis:
     }
 
 
+# --- files that are indexed -----------------------------------------------------------------------
+
+
+async def indexing(environment: Mapping[str, str], effort: Effort) -> Axis:
+    """Answers to keys while so many files are indexed for the first time, against those of the same window before."""
+    count = effort.indexed_files
+    with TemporaryDirectory(prefix="midfill-bench-") as folder:
+        root = await asyncio.to_thread(_write_workspace, Path(folder), count)
+        async with server(SERVER, environment, NO_WAIT | {"index": False}, root) as client:
+            typist = await _beside_others(client, OPEN_FILES[0])
+            idle_ms = await _typed_during(asyncio.sleep(effort.load_s), typist)
+            idle_mb = rss_mb(client.pid)
+            started_s = perf_counter()
+            client.notify("workspace/didChangeConfiguration", {"settings": NO_WAIT | {"index": True}})
+            indexed = asyncio.ensure_future(_indexed(location(locate(environment).cache), count))
+            busy_ms = await _typed_during(indexed, typist)
+            took_s = indexed.result() - started_s
+            (worker,) = psutil.Process(client.pid).children()
+            return {
+                1: {"key_ms_p50": median(idle_ms), "key_ms_p99": p99(idle_ms), "rss_mb": idle_mb},
+                count: {
+                    "key_ms_p50": median(busy_ms),
+                    "key_ms_p99": p99(busy_ms),
+                    "rss_mb": rss_mb(client.pid),
+                    "worker_rss_mb": rss_mb(worker.pid),
+                    "worker_cpu_s": cpu_s(worker.pid),
+                    "files_s": count / took_s,
+                },
+            }
+
+
+def _write_workspace(folder: Path, count: int) -> Path:
+    root = folder.resolve()
+    for number in range(count):
+        file = root / f"package_{number // INDEXED_IN_FOLDER}" / f"module_{number}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(source(INDEXED_LINES, first=number * INDEXED_LINES))
+    return root
+
+
+async def _indexed(index: Path, count: int) -> float:
+    """When the index has so many files."""
+    while await asyncio.to_thread(_files_in, index) < count:  # noqa: ASYNC110 - another process writes it
+        await asyncio.sleep(INDEXING_POLL_S)
+    return perf_counter()
+
+
+def _files_in(index: Path) -> int:
+    try:
+        with closing(sqlite3.connect(f"{index.as_uri()}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM files").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0  # It is about to be made.
+
+
 async def _beside_others(client: StdioClient, count: int) -> Typist:
     """A typist whose file is one of `count`, and whose next keys the cache answers."""
     for number in range(1, count):
@@ -160,7 +235,7 @@ def _language(number: int) -> str:
     return OPEN_LANGUAGES[number % len(OPEN_LANGUAGES)]
 
 
-async def _typed_during(event: Awaitable[None], typist: Typist) -> list[float]:
+async def _typed_during(event: Awaitable[object], typist: Typist) -> list[float]:
     """Milliseconds of the keys that the cache answers, until shortly after the event."""
     ends = asyncio.ensure_future(event)
     took_ms: list[float] = []

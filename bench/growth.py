@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-from bench import axes
+from bench import assembly, axes
 from bench.axes import QUICK, Axis, Effort
 from bench.replay.runs import OUT
 from bench.servers import daemon
@@ -28,7 +28,9 @@ AXES: Mapping[str, Row] = {
     "file_lines": Row("lines of the file that is typed in", axes.file_lines),
     "open_files": Row("open files", axes.open_files),
     "opening_files": Row("open files, while the last of them are opened", axes.opening_files),
+    "indexing": Row("files of the workspace, while they are indexed", axes.indexing),
     "editors": Row("editors on one daemon", axes.editors),
+    "context_files": Row("open files, and the context for a line in a long one", assembly.context_files),
     "cache_entries": Row("entries of the cache", axes.cache_entries),
 }
 
@@ -51,6 +53,10 @@ BARS: tuple[Bar, ...] = (
     Bar("open_files", "hit_ms_p50", 200, 5, 1.5),
     Bar("open_files", "cpu_ms_per_key", 200, 5, 1.5),
     Bar("opening_files", "key_ms_p99", 200, 5, 2.0),
+    Bar("context_files", "ms_p50", 20, 0, 2.0),
+    Bar("context_files", "ms_p50", 200, 0, 5.0),
+    Bar("context_files", "held_ms", 200, 0, 50.0),
+    Bar("indexing", "key_ms_p99", 10_000, 1, 2.0),
     Bar("editors", "cpu_share", 200, 0, 0.15),
     Bar("editors", "ms_p99", 200, 1, 3.0),
     # Small tables stay in the processor's own caches and a million entries do not: a flat line is out of reach.

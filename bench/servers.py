@@ -17,7 +17,7 @@ ANSWER = "sum(first_value, second_value, third_value, fourth)"
 """What the scripted model says to everything, at once: what then remains is our own time."""
 
 MODEL = f"scripted:?first_token_ms=0&slots=64&text={ANSWER}"
-NO_WAIT = {"debounceMs": 0}
+NO_WAIT: dict[str, object] = {"debounceMs": 0}
 STOP_LIMIT_S = 15.0
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "SYSTEMROOT")
 
@@ -46,10 +46,15 @@ async def daemon() -> AsyncGenerator[tuple[Client, Mapping[str, str]], None]:
 
 
 @asynccontextmanager
-async def server(command: Sequence[str], environment: Mapping[str, str]) -> AsyncGenerator[StdioClient, None]:
+async def server(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    options: Mapping[str, object] = NO_WAIT,
+    root: Path | None = None,
+) -> AsyncGenerator[StdioClient, None]:
     """A server that has been through the handshake, without debounce."""
     async with StdioClient(command, env=environment, stderr=Path(os.devnull)) as client:
-        await client.initialize(NO_WAIT)
+        await client.initialize(options, root=root)
         yield client
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -74,6 +75,11 @@ class Client:
     def is_connected(self) -> bool:
         """Whether the next call goes to a daemon that is known, and starts none."""
         return self._http is not None
+
+    @property
+    def cache(self) -> Path:
+        """The user's cache folder, which need not exist."""
+        return self._paths.cache
 
     async def connect(self) -> Health:
         """Shake hands, after starting or replacing the daemon where that is needed. Callers share one attempt."""

@@ -18,7 +18,7 @@ from midfill_daemon.models import TIER_NAMES, Tier, TierName, Tiers
 from midfill_daemon.paths import Paths
 from midfill_daemon.toml_file import Key
 
-PROVIDER_NAMES = ("embedded", "llama_server", "openai_compatible", "scripted")
+PROVIDER_NAMES = ("embedded", "llama_server", "ollama", "openai_compatible", "scripted")
 
 Listen = Literal["unix", "tcp"]
 DEFAULT_LISTEN: Listen = "tcp" if sys.platform == "win32" else "unix"
@@ -163,6 +163,7 @@ RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("limits", "completions_burst"): (1, 100_000),
     ("tiers", "context_tokens"): (0, 100_000_000),
     ("tiers", "prompt_tokens"): (0, 100_000_000),
+    ("tiers", "context_share"): (0, 1),
     ("tiers", "max_tokens"): (1, 1_000_000),
     ("tiers", "temperature"): (0, 2),
     ("tiers", "timeout_s"): (0.1, 3600),
@@ -371,6 +372,10 @@ def _service_problem(url: str) -> str:
     return ""
 
 
+def _service_or_default_problem(url: str) -> str:
+    return _service_problem(url) if url else ""
+
+
 def _file_problem(url: str) -> str:
     return "" if not url or Path(url).is_absolute() else "must be empty or an absolute path"
 
@@ -382,6 +387,7 @@ def _script_problem(url: str) -> str:
 URL_PROBLEMS: Mapping[str, Callable[[str], str]] = {
     "embedded": _file_problem,
     "llama_server": _service_problem,
+    "ollama": _service_or_default_problem,
     "openai_compatible": _service_problem,
     "scripted": _script_problem,
 }

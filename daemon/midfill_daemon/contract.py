@@ -164,6 +164,8 @@ class InlineModel:
     context_tokens: int = 2048
     prompt_tokens: int = 1024
     """The largest prompt that the daemon will send; the server packs to it."""
+    context_share: float = 0.5
+    """How much of it snippets may take; the daemon drops those of the lowest score until they keep to it."""
     max_tokens: int = 64
     chars_per_token: float = 3.0
     prefill_tokens_s: float = 1000.0

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 DESCRIPTION_LASTS_S = 60.0
 PROMPT_STEPS_TOKENS = (256, 512, 1024, 2048, 4096)
+SPARE_TOKENS = 16
+"""Left free in the context: a service may add a token or two of its own."""
 COLD_PREFILL_S = 2.0
 """A prompt that takes longer than this to read from cold is never worth waiting for."""
 
@@ -39,7 +41,11 @@ class Model:
     @property
     def format(self) -> str:
         """A key of `fim.FORMATS`."""
-        return fim.detect(self.tier.fim, self.info.control_tokens, self.tier.model or self.info.name)
+        if self.tier.mode == "chat":
+            return fim.CHAT
+        found = fim.detect(self.tier.fim, self.info.control_tokens, self.tier.model or self.info.name)
+        # Whoever asks for a raw prompt or a suffix field means it, whatever the model is called.
+        return fim.PREFIX_ONLY if found == fim.CHAT and self.tier.mode != "auto" else found
 
     @property
     def prompt_tokens(self) -> int:
@@ -47,10 +53,20 @@ class Model:
 
         Coarse, because every change of the budget moves the prompt's start and so empties the KV cache.
         """
-        room = max(64, self.info.context_tokens - self.tier.max_tokens - 16)
+        room = max(self.info.context_tokens // 2, self.info.context_tokens - self.tier.max_tokens - SPARE_TOKENS)
         affordable = self.info.prefill_tokens_s * COLD_PREFILL_S
         steps = [step for step in PROMPT_STEPS_TOKENS if step <= affordable]
         return min(room, self.tier.prompt_tokens or (steps or PROMPT_STEPS_TOKENS[:1])[-1])
+
+    @property
+    def snippet_tokens(self) -> int:
+        """How much of the prompt pieces of other files may take."""
+        return int(self.prompt_tokens * self.tier.context_share)
+
+    @property
+    def output_tokens(self) -> int:
+        """The longest answer for which the context has room beside the largest prompt."""
+        return max(1, min(self.tier.max_tokens, self.info.context_tokens - self.prompt_tokens - SPARE_TOKENS))
 
     def revision(self, prompt_version: str) -> str:
         """A short hash of all that changes what the model answers to the same text."""

@@ -15,16 +15,19 @@ class Tier:
     provider: str
     """A key of `providers.PROVIDERS`."""
     url: str = ""
-    """Base URL of the service; for `embedded` a GGUF path ("" is the pulled default); for `scripted` a script."""
+    """Base URL of the service; for `embedded` a GGUF path ("" is the pulled default); for `scripted` a script;
+    for `ollama` "" is its usual address."""
     model: str = ""
     fim: str = "auto"
     """A key of `fim.FORMATS`, or `auto`: detected from control tokens, then from the model's name."""
     mode: Literal["auto", "raw", "suffix", "chat"] = "auto"
-    """How an OpenAI-compatible service is asked; `auto` is raw when the FIM format is known, else suffix."""
+    """How an OpenAI-compatible service or Ollama is asked; `auto` is as the model's format says, else suffix."""
     context_tokens: int = 0
     """0: ask the service."""
     prompt_tokens: int = 0
     """The largest prompt to send; 0: chosen from the context length and the prefill speed."""
+    context_share: float = 0.5
+    """How much of the prompt pieces of other files may take."""
     max_tokens: int = 64
     temperature: float = 0.0
     timeout_s: float = 30.0

@@ -28,7 +28,8 @@ SAMPLE = CompletionRequest("sample.py", "python", "def add(a, b):\n    return ",
 
 CONNECT_HINT = (
     'connect a model with fill-in-the-middle so: [tiers.inline] provider = "llama_server", '
-    'url = "http://127.0.0.1:8080" in config.toml, or MIDFILL_TIER_INLINE=llama_server:http://127.0.0.1:8080'
+    'url = "http://127.0.0.1:8080" in config.toml, or MIDFILL_TIER_INLINE=llama_server:http://127.0.0.1:8080; '
+    "with Ollama MIDFILL_TIER_INLINE=ollama:#qwen2.5-coder:1.5b-base"
 )
 
 
@@ -89,7 +90,7 @@ async def _survive(what: str, check: "Check", patient: Patient) -> list[Finding]
 
 
 HINTS = {
-    "model_missing": f"run `midfill models pull`, or {CONNECT_HINT}",
+    "model_missing": f"run `midfill models pull` for the offline model, or {CONNECT_HINT}",
     "daemon_down": "look into the daemon's log, named by `midfill config`",
     "provider_down": "start the model service, or correct the address (`midfill config`)",
     "config": "correct the file or variable that is named",

@@ -21,6 +21,8 @@ class Answer:
     complete: bool = False
     """The model was asked to go on and had nothing to add."""
     guess: Guess | None = None
+    told: frozenset[str] = frozenset()
+    """The other files whose declarations the model was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ class Cache:
         self._stretches: dict[bytes, tuple[Stretch, ...]] = {}
         """Newest first."""
         self._numbers = itertools.count(1)
+        self._saved_s: dict[str, float] = {}
+        """When files were saved last."""
         self._shown: Entry | None = None
         """What the last look-up gave, which is therefore on the screen."""
 
@@ -129,13 +131,22 @@ class Cache:
         for key, start in zip(keys[1:], starts[1:], strict=True):
             self._add(key, Stretch(entry, start, "", 0))
 
+    def saved(self, path: str, now_s: float) -> None:
+        """What models were told of this file is out of date, and so are their answers."""
+        self._saved_s[path] = now_s
+
+    def _is_stale(self, entry: Entry, now_s: float) -> bool:
+        if now_s - entry.stored_s > LIFETIME_S:
+            return True
+        return any(self._saved_s.get(path, 0.0) > entry.stored_s for path in entry.answer.told)
+
     def _matches(self, revision: str, snapshot: Snapshot, now_s: float) -> list[Match]:
         """All answers that fit, newest first."""
         key = _key(revision, snapshot.path, _above(snapshot), _below(snapshot))
         line, column = snapshot.lines[snapshot.line], snapshot.column
         matches: list[Match] = []
         for stretch in self._stretches.get(key, ()):
-            if now_s - stretch.entry.stored_s > LIFETIME_S:
+            if self._is_stale(stretch.entry, now_s):
                 self._drop(stretch.entry)
                 continue
             typed = stretch.typed_to(line, column)

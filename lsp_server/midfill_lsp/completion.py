@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from midfill_daemon.contract import CompletionRequest, Delta, Shape, Status
 from midfill_daemon.errors import Preempted, ProviderTimeout
@@ -19,13 +19,13 @@ from midfill_lsp.link import Link
 from midfill_lsp.machine import Machine
 from midfill_lsp.newest import Newest
 from midfill_lsp.pace import Health, Level, Portion, Rhythm
+from midfill_lsp.prompt import Prompts, Teller, nothing
 from midfill_lsp.settings import Settings
 from midfill_lsp.trace import Source, Trace, reused
-from midfill_workspace import scope, window
+from midfill_workspace import scope
 from midfill_workspace.grammars import parser
 from midfill_workspace.snapshot import Snapshot
 
-SLOW_READER_TOKENS_S = 1000.0
 AFTER_ANSWER_S = 0.002
 """An answer leaves before what follows it is asked for, which takes about a millisecond of this loop."""
 
@@ -52,6 +52,9 @@ class Desk:
     link: Link
     settings: Settings
     editor: str
+    tell: Teller = nothing
+    """What is worth telling a model of other files."""
+    prompts: Prompts = field(init=False)
     flights: Flights = field(init=False)
     cache: Cache = field(default_factory=Cache)
     newest: Newest = field(default_factory=Newest)
@@ -68,6 +71,7 @@ class Desk:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def __post_init__(self) -> None:
+        self.prompts = Prompts(self.link, self.tell)
         self.flights = Flights(linger_s=lambda: self.settings.client_wait_s)
 
     @property
@@ -78,7 +82,7 @@ class Desk:
     def reads_ahead(self) -> bool:
         """Whether to read more than is shown: not of a service that may cost money, nor of a model that takes seconds."""
         model = self.link.model
-        return model.local and model.prefill_tokens_s >= SLOW_READER_TOKENS_S and self.health.level == "normal"
+        return model.local and not self.link.reads_slowly and self.health.level == "normal"
 
 
 async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
@@ -192,6 +196,7 @@ def _land(flight: Flight, added: str, source: Source, trace: Trace) -> Known | N
         return None
     found = flight.known(added)
     trace.source, trace.shape, trace.rules, trace.reused = source, flight.portion.shape, flight.rules, flight.reused
+    trace.told_files = len(flight.told)
     if flight.error is not None and not found.text:
         trace.outcome, trace.reason, trace.message = "failed", flight.error.code, flight.error.message
     return found
@@ -272,7 +277,7 @@ def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
         local=model.local,
         wanted_tokens=tokens,
         left_tokens=desk.budget.left(now_s),
-        slow=desk.health.level != "normal" or (model.local and model.prefill_tokens_s < SLOW_READER_TOKENS_S),
+        slow=desk.health.level != "normal" or (model.local and desk.link.reads_slowly),
         on_battery=reading.on_battery,
         load_per_core=reading.load_per_core,
     )
@@ -284,15 +289,11 @@ def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
 
 def _start(flight: Flight, desk: Desk) -> None:
     snapshot, portion = flight.snapshot, flight.portion
-    view = window.cut(snapshot, desk.link.window_chars)
-    request = CompletionRequest(
-        path=snapshot.path,
-        language=snapshot.language,
-        prefix=view.prefix + flight.text,
-        suffix=view.suffix,
+    prompt = desk.prompts.of(snapshot)
+    flight.told = frozenset(each.path for each in prompt.snippets)
+    request = replace(
+        prompt.request(snapshot, desk.editor, max_tokens=portion.max_tokens, given=flight.text),
         shape=portion.shape,
-        max_tokens=portion.max_tokens,
-        editor=desk.editor,
         priority="speculative" if flight.guess else "interactive",
     )
     started_s = desk.clock()
@@ -325,7 +326,7 @@ def _store(flight: Flight, desk: Desk) -> None:
     grown = shaped.text.startswith(given) and len(shaped.text) > len(given)
     flight.text, flight.rules = (shaped.text if grown else given), shaped.rules
     block_end = min(shaped.end, len(flight.text))
-    flight.answer = Answer(flight.text, block_end, complete=complete, guess=flight.guess)
+    flight.answer = Answer(flight.text, block_end, complete=complete, guess=flight.guess, told=flight.told)
     desk.cache.store(flight.revision or desk.revision, snapshot, flight.answer, desk.clock())
 
 

@@ -8,6 +8,7 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -257,6 +258,16 @@ def relative_path(uri: str, folders: Sequence[str]) -> str:
     ]
     shortest = min(inside, key=len, default="")
     return shortest or posixpath.basename(path) or "untitled"
+
+
+def is_file(uri: str) -> bool:
+    match = URI.fullmatch(uri)
+    return match is None or match["scheme"].lower() == "file"
+
+
+def disk_path(uri: str) -> Path:
+    """Where a file lies, or the one that the document is a twin of."""
+    return Path(re.sub(r"\A/(?=[a-z]:)", "", _absolute_path(uri)))
 
 
 def _absolute_path(uri: str) -> str:

@@ -33,7 +33,7 @@ CAUSES: Mapping[str, str] = {
 """What an error code means where the daemon's own words are not at hand: they are not recorded."""
 
 HINTS: Mapping[str, str] = {
-    "model_missing": "Run `midfill models pull`, or connect a model (see `midfill doctor`).",
+    "model_missing": "Run `midfill models pull`, with Ollama `ollama pull NAME`, or connect a model (see `midfill doctor`).",
     "provider_down": "Is the model service running? `midfill doctor` checks it.",
     "daemon_down": "It is being restarted; `midfill doctor` says more.",
     "config": "Correct the file; `midfill config` shows every value and where it came from.",
@@ -55,7 +55,9 @@ def explain(trace: Trace | None) -> str:
     """One paragraph: what was shown or why nothing was, then the stages."""
     if trace is None:
         return "Nothing has been asked for yet."
-    return " ".join(part for part in (_what(trace), _changes(trace), _reuse(trace), _stages(trace)) if part)
+    return " ".join(
+        part for part in (_what(trace), _changes(trace), _told(trace), _reuse(trace), _stages(trace)) if part
+    )
 
 
 def _what(trace: Trace) -> str:
@@ -86,6 +88,13 @@ def _sentence(text: str) -> str:
 def _changes(trace: Trace) -> str:
     changes = [fit.RULES[rule] for rule in trace.rules if rule in fit.RULES]
     return " ".join(("It was fitted:", *changes)) if trace.outcome == "shown" and changes else ""
+
+
+def _told(trace: Trace) -> str:
+    if not trace.told_files:
+        return ""
+    files = "one other file" if trace.told_files == 1 else f"{trace.told_files} other files"
+    return f"The model was told of {files}."
 
 
 def _reuse(trace: Trace) -> str:

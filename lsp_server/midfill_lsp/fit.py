@@ -244,6 +244,15 @@ def drop_line_above(text: str, snapshot: Snapshot) -> str:
     return "" if again and below.is_telling(first) else text
 
 
+def drop_secret(text: str, snapshot: Snapshot) -> str:
+    """Nothing where the text holds something like a secret, or completes one that begins before the caret."""
+    from midfill_workspace import secrets  # Not at the start of the server, see `completion`.
+
+    before = snapshot.before[-scope.BEFORE_CHARS :]
+    found = secrets.find(before + text)
+    return "" if any(secret.end > len(before) for secret in found) else text
+
+
 def drop_blank(text: str, _: Snapshot) -> str:
     return "" if text.isspace() else text
 
@@ -325,6 +334,7 @@ ENDS: Filters[Place] = (
 
 FITS_BY_HAND: Filters[Snapshot] = (
     ("too_long", cut_length),
+    ("secret", drop_secret),
     ("leading_blank", drop_leading_blank),
     ("match_indent", match_indent),
     ("suffix_near", cut_at_next_lines),
@@ -362,6 +372,7 @@ RULES: Mapping[str, str] = {
     "scope_end": "The answer was cut where the block around the caret ends.",
     "closing_line": "A closing line at the end stands below the caret already.",
     "trailing_space": "Blanks at the end were removed.",
+    "secret": "The answer held what looks like a password, key or token, so it is not suggested.",
     "leading_blank": "Blank lines at the start were removed.",
     "match_indent": "The indentation stood there already.",
     "suffix_exact": "The end of the answer stands right of the caret already.",

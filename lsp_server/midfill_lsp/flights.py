@@ -37,6 +37,8 @@ class Flight:
     """Its text once it has ended and been shaped."""
     reused: float | None = None
     """The share of its prompt that the engine had read before."""
+    told: frozenset[str] = frozenset()
+    """The other files that the model was told of."""
     revision: str = ""
     rules: tuple[str, ...] = ()
     """The ids of the filters that shaped the finished text."""

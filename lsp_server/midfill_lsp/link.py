@@ -14,6 +14,9 @@ from midfill_lsp.status import Status
 
 log = logging.getLogger(__name__)
 
+FAST_READER_TOKENS_S = 1000.0
+"""A model that reads faster has read any prompt before the user notices."""
+
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 30.0
 LOADING_POLL_S = 1.0
@@ -37,9 +40,18 @@ class Link:
         self._wanted = asyncio.Event()
 
     @property
-    def window_chars(self) -> int:
-        """How much text around the caret the model can take, by the handshake's estimate."""
+    def prompt_chars(self) -> int:
+        """How much text the model can take, by the handshake's estimate."""
         return int(self.model.prompt_tokens * self.model.chars_per_token)
+
+    @property
+    def context_chars(self) -> int:
+        """How much of that may be of other files."""
+        return int(self.prompt_chars * self.model.context_share)
+
+    @property
+    def reads_slowly(self) -> bool:
+        return self.model.prefill_tokens_s < FAST_READER_TOKENS_S
 
     def saw_revision(self, revision: str) -> None:
         """Every answer names the revision it was made with; a new one means that the handshake is out of date."""

@@ -8,6 +8,8 @@ from typing import Any
 from lsprotocol import types
 
 from midfill_daemon.client import Client
+from midfill_lsp.indexer import WATCHED, Indexer
+from midfill_lsp.permits import IGNORE_GLOB
 from midfill_lsp.render import ACCEPTED
 from midfill_lsp.session import Session
 from midfill_lsp.status import Status
@@ -19,13 +21,26 @@ class MidfillServer(Server):
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__("midfill", version("midfill"))
-        self.session = Session(Client.of(environment), self.show_status, self.warn)
+        client = Client.of(environment)
+        self.session = Session(client, self.show_status, self.warn, indexer=Indexer(client.cache, environment))
 
     def show_status(self, status: Status) -> None:
         self.protocol.notify("midfill/status", asdict(status))
 
     def warn(self, message: str) -> None:
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
+
+    def watch_files(self) -> None:
+        """Ask the editor to tell which files change outside of it; not every one can, and nobody waits for that."""
+        workspace = self.client_capabilities.workspace
+        watching = workspace.did_change_watched_files if workspace else None
+        if watching and watching.dynamic_registration:
+            globs = (IGNORE_GLOB, *((WATCHED,) if self.session.desk.settings.index else ()))
+            watchers = [types.FileSystemWatcher(glob_pattern=glob) for glob in globs]
+            options = types.DidChangeWatchedFilesRegistrationOptions(watchers=watchers)
+            method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+            registration = types.Registration(id="midfill.files", method=method, register_options=options)
+            self.client_register_capability(types.RegistrationParams([registration]))
 
 
 def build(environment: Mapping[str, str]) -> MidfillServer:
@@ -45,6 +60,8 @@ def initialize(ls: MidfillServer, params: types.InitializeParams) -> None:
 
 def initialized(ls: MidfillServer, _: types.InitializedParams) -> None:
     ls.show_status(ls.session.status)
+    ls.session.initialized()
+    ls.watch_files()
 
 
 def did_open(ls: MidfillServer, params: types.DidOpenTextDocumentParams) -> None:
@@ -61,6 +78,10 @@ def did_save(ls: MidfillServer, params: types.DidSaveTextDocumentParams) -> None
 
 def did_close(ls: MidfillServer, params: types.DidCloseTextDocumentParams) -> None:
     ls.session.closed(params.text_document.uri)
+
+
+def did_change_watched_files(ls: MidfillServer, params: types.DidChangeWatchedFilesParams) -> None:
+    ls.session.files_changed([change.uri for change in params.changes])
 
 
 def did_change_configuration(ls: MidfillServer, params: types.DidChangeConfigurationParams) -> None:
@@ -93,6 +114,7 @@ FEATURES: Mapping[str, Any] = {
     types.TEXT_DOCUMENT_DID_SAVE: did_save,
     types.TEXT_DOCUMENT_DID_CLOSE: did_close,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: did_change_configuration,
+    types.WORKSPACE_DID_CHANGE_WATCHED_FILES: did_change_watched_files,
     types.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
 }
 

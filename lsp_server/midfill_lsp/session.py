@@ -4,24 +4,29 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from lsprotocol import types
 
 from midfill_daemon.client import Client
+from midfill_daemon.contract import Snippet
 from midfill_lsp import completion, render, settings, status
+from midfill_lsp.briefs import Briefs
 from midfill_lsp.completion import Ask, Desk
-from midfill_lsp.documents import Document, Documents
+from midfill_lsp.documents import Document, Documents, disk_path
 from midfill_lsp.explain import explain
 from midfill_lsp.feedback import Feedback
+from midfill_lsp.indexer import Indexer
 from midfill_lsp.link import Link
+from midfill_lsp.permits import IGNORE_FILES, Permits
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
-from midfill_workspace import exclusion
+from midfill_workspace.snapshot import Snapshot
+from midfill_workspace.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -41,23 +46,32 @@ class Session:
         notify: Callable[[Status], None],
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        indexer: Indexer | None = None,
     ) -> None:
         self.documents = Documents()
         self.editor = secrets.token_hex(6)
         self.feedback = Feedback(self.editor)
         self.client = client
-        self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, clock=clock)
+        self.indexer = indexer or Indexer(client.cache, {})
+        self.indexer.on_progress, self.indexer.on_news = self._on_progress, self._on_news
+        self.briefs = Briefs(self.indexer.project, self.indexer.outline, self._may_be_told)
+        self.briefs.on_outline = self.indexer.shown
+        self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
-        self.warmth = Warmth(self.desk.link, self.editor)
-        self.status = Status("starting", "the daemon is starting")
+        self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
+        self.status = self._told = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
         self._initial = self.desk.settings
         self._changed_s: dict[str, float] = {}
         self._excluded: dict[str, str] = {}
         self._broken: set[str] = set()
-        self._rules = exclusion.Rules()
+        self._permits = Permits()
+        self._linked = self.status
         self._tasks: list[asyncio.Task[None]] = []
         self._pausing: tuple[asyncio.TimerHandle, ...] = ()
+        self._folders: list[str] = []
+        self._progress = ""
+        self._running = False
 
     # --- life
 
@@ -66,7 +80,9 @@ class Session:
         self.documents.encoding = encoding
         client_name = params.client_info.name if params.client_info else ""
         self._initial = self.desk.settings = settings.defaults_for(client_name)
-        self.documents.set_folders([folder.uri for folder in params.workspace_folders or []] or _root(params))
+        self._folders = [folder.uri for folder in params.workspace_folders or []] or _root(params)
+        self.documents.set_folders(self._folders)
+        self._permits.set_folders(self._folders)
         self.configure(params.initialization_options)
         self._initial = self.desk.settings
         self._tasks = [
@@ -74,7 +90,13 @@ class Session:
             asyncio.create_task(self.feedback.keep_posting(self.client)),
         ]
 
+    def initialized(self) -> None:
+        """The editor has its answer: what may take its time begins."""
+        self._running = True
+        self._index()
+
     async def close(self) -> None:
+        ending = asyncio.create_task(self.indexer.close())
         for document in self.documents.all():
             self._drop(document.uri)
         self._stir()
@@ -82,12 +104,13 @@ class Session:
         self.desk.machine.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.briefs.close(), return_exceptions=True)
         if self.client.is_connected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
                     await self.feedback.post(self.client)
         await self.client.close()
+        await ending
 
     def configure(self, raw: Any) -> None:
         """Take the client's options, all of them; tell the user once about each that cannot be taken.
@@ -97,27 +120,47 @@ class Session:
         """
         base = self._initial if isinstance(raw, Mapping) else self.desk.settings
         self.desk.settings, problems = settings.parse(raw, base)
-        self._rules = exclusion.Rules(
-            globs=self.desk.settings.exclude,
-            languages=self.desk.settings.disabled_languages,
-            limit_chars=self.desk.settings.max_file_chars,
-        )
-        for document in self.documents.all():
-            self._judge(document)
+        self._permits.configure(self.desk.settings)
+        self._judge_all()
+        self._index()
         for problem in problems:
             self._warn(f"Midfill: {problem}")
 
+    def _index(self) -> None:
+        """As the settings say."""
+        if self._running and self.desk.settings.index:
+            self.indexer.start(self._folders, self._permits.rules)
+        else:
+            self.indexer.stop()
+
+    def _on_news(self) -> None:
+        """Other files may declare other things than before."""
+        for document in self.documents.all():
+            self.briefs.refresh(document)
+
+    def _on_progress(self, progress: str) -> None:
+        if progress != self._progress:
+            self._progress = progress
+            self._on_status(self._told)
+
     def _on_status(self, told: Status) -> None:
+        self._told = told
         if told.state == "ready":
             told = status.of_health(self.desk.health.level, self.desk.link.model)
-        if told == self.status:
+        told = status.with_progress(told, self._progress)
+        if told == self._linked:
             return
-        ready = told.state == "ready" and self.status.state != "ready"
-        self.status = told
-        self._notify(told)
+        ready = told.state == "ready" and self._linked.state != "ready"
+        self._linked = told
+        self._show(told)
         if ready:
             for document in self.documents.all():
                 self._warm_file(document)
+
+    def _show(self, told: Status) -> None:
+        if told != self.status:
+            self.status = told
+            self._notify(told)
 
     # --- documents
 
@@ -126,11 +169,17 @@ class Session:
         self._broken.discard(item.uri)
         document = self.documents.get(item.uri)
         assert document is not None
+        self._permits.forget()
         self._judge(document)
+        self.indexer.opened(item.uri)
+        self.briefs.opened(document)
         self._warm_file(document)
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         uri = params.text_document.uri
+        before = self.documents.get(uri)
+        if before is not None:
+            self.briefs.about_to_change(before)
         self.documents.change(uri, params.text_document.version, params.content_changes)
         self._changed_s[uri] = self._clock()
         self.desk.rhythm.note(self._changed_s[uri])
@@ -138,13 +187,33 @@ class Session:
         document = self.documents.get(uri)
         if document is not None:
             self.desk.flights.judge(uri, document.lines)
+            self.briefs.changed(document)
 
     def saved(self, uri: str) -> None:
         document = self.documents.get(uri)
-        if document is not None:
+        self._permits.forget()
+        if disk_path(uri).name in IGNORE_FILES:
+            self.indexer.sweep()
+            self._judge_all()
+        elif document is not None:
             self._judge(document)
+            self.desk.cache.saved(document.path, self._clock())
+        self.indexer.changed([uri])
+
+    def files_changed(self, uris: Sequence[str]) -> None:
+        """Something on the disk has changed. What is ignored from now on is no more in the index either."""
+        self.indexer.changed(uris)
+        if any(disk_path(uri).name in IGNORE_FILES for uri in uris):
+            self.indexer.sweep()
+            self._permits.forget()
+            self._judge_all()
 
     def closed(self, uri: str) -> None:
+        document = self.documents.get(uri)
+        if document is not None:
+            self.briefs.closed(document)
+        self.indexer.hidden(uri)
+        self.desk.prompts.forget(uri)
         self.documents.close(uri)
         self.desk.habits.forget(uri)
         self._drop(uri)
@@ -166,13 +235,17 @@ class Session:
             self._broken.add(uri)
             self._drop(uri)
 
+    def _judge_all(self) -> None:
+        for document in self.documents.all():
+            self._judge(document)
+
     def _judge(self, document: Document) -> None:
-        """Whether the document may be sent; at open, save and new settings, because it reads the whole text."""
-        size_chars = sum(map(len, document.lines))
-        longest = max(map(len, document.lines))
-        reason = exclusion.excluded(document.path, size_chars, longest, document.language, self._rules)
-        binary = "binary" if any("\0" in line for line in document.lines) else ""
-        self._excluded[document.uri] = reason or binary
+        """Whether the document may be sent; it reads the whole text, so not at every key."""
+        reason = self._permits.reason(document)
+        if reason and self._excluded.get(document.uri) == "":
+            self._drop(document.uri)
+            self.warmth.cool()
+        self._excluded[document.uri] = reason
 
     # --- requests
 
@@ -212,6 +285,7 @@ class Session:
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
         )
         self._stir()
+        self._show(status.of_document(ask.excluded, self._linked))
         fitted = await completion.complete(ask, self.desk, trace)
         if fitted is None or not ask.is_current():
             trace.outcome = "superseded"
@@ -223,6 +297,17 @@ class Session:
     def _kept_back(self, uri: str) -> str:
         """Why nothing of the document may be sent, or ""."""
         return "out_of_sync" if uri in self._broken else self._excluded.get(uri, "")
+
+    # --- what other files have to say
+
+    def _may_be_told(self, document: Document) -> bool:
+        return self.desk.settings.context and not self._kept_back(document.uri)
+
+    def _tell(self, snapshot: Snapshot, view: Window, limit_chars: int) -> list[Snippet]:
+        if not self.desk.settings.context:
+            return []
+        found = self.briefs.snippets(snapshot, view, limit_chars)
+        return [Snippet(each.path, each.text, each.score) for each in found]
 
     # --- pauses
 
@@ -249,11 +334,12 @@ class Session:
     def _warm_up(self, uri: str, position: types.Position) -> None:
         snapshot = self.documents.snapshot(uri, position, None)
         if snapshot is not None and self.desk.settings.enabled and not self._kept_back(uri):
+            self.desk.prompts.settle(snapshot)
             self.warmth.warm(snapshot)
 
     def _warm_file(self, document: Document) -> None:
         """A small file that was opened: where its caret will be nobody tells, but all carets share its beginning."""
-        if sum(map(len, document.lines)) > self.desk.link.window_chars:
+        if sum(map(len, document.lines)) > self.desk.link.prompt_chars:
             return
         last = len(document.lines) - 1
         self._warm_up(document.uri, types.Position(last, len(document.lines[last])))

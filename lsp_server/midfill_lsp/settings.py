@@ -29,8 +29,14 @@ class Settings:
     disabled_languages: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     """Globs of files that are never read or sent, besides the built-in ones."""
+    send_ignored_files: bool = False
+    """Whether what git ignores is sent when it is open; what a `.midfillignore` file names never is."""
+    context: bool = True
+    """Whether a model is told of other files: what can be used here, what was edited lately, what is similar."""
     max_tokens: int = 64
     max_file_chars: int = 5_000_000
+    index: bool = True
+    """Whether a process of its own reads the workspace, so that completions know its other files."""
     speculation: Speculation = "auto"
     """Whether to ask ahead of the user: "always" also on battery and on a busy machine."""
     speculation_tokens_per_minute: int | None = None
@@ -88,8 +94,11 @@ FIELDS: Mapping[str, Field] = {
     "clientWaitMs": Field("client_wait_s", _milliseconds),
     "disabledLanguages": Field("disabled_languages", _texts),
     "exclude": Field("exclude", _texts),
+    "sendIgnoredFiles": Field("send_ignored_files", _flag),
+    "context": Field("context", _flag),
     "maxTokens": Field("max_tokens", _count(1, 1024)),
     "maxFileChars": Field("max_file_chars", _count(1, 50_000_000)),
+    "index": Field("index", _flag),
     "speculation": Field("speculation", _choice(*get_args(Speculation))),
     "speculationTokensPerMinute": Field("speculation_tokens_per_minute", _count(0, 1_000_000)),
 }

@@ -1,10 +1,11 @@
 """What the editor's status item should say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from midfill_daemon.contract import InlineModel
+from midfill_workspace import exclusion
 
 State = Literal["starting", "ready", "working", "cached", "manual", "slow", "off", "error", "disconnected"]
 
@@ -36,8 +37,20 @@ def of_model(model: InlineModel) -> Status:
     return Status("starting" if model.code == "loading" else "error", model.reason)
 
 
+def of_document(reason: str, linked: Status) -> Status:
+    """What to say while the user is in a document that is kept back for this reason, "" for none."""
+    if reason not in exclusion.REASONS or linked.state in ("error", "disconnected", "starting"):
+        return linked
+    return Status("off", exclusion.REASONS[reason], linked.model)
+
+
 def of_health(level: str, model: InlineModel) -> Status:
     """The state of a connected daemon whose model has turned out to be of this `pace.Level`."""
     if model.ready and level in SLOW:
         return Status("slow", SLOW[level], model.name)
     return of_model(model)
+
+
+def with_progress(told: Status, progress: str) -> Status:
+    """What is being done in the background, where there is nothing more important to say."""
+    return replace(told, reason=progress) if told.state == "ready" and not told.reason else told

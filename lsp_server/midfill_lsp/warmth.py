@@ -8,20 +8,17 @@ from dataclasses import asdict
 from midfill_daemon.contract import CompletionRequest
 from midfill_daemon.errors import MidfillError
 from midfill_lsp.link import Link
-from midfill_workspace import window
+from midfill_lsp.prompt import Prompts
 from midfill_workspace.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
-
-FAST_READER_TOKENS_S = 1000.0
-"""A model that reads faster has read any prompt before the user notices."""
 
 
 class Warmth:
     """At most one warm-up at a time; the newest is the one that counts."""
 
-    def __init__(self, link: Link, editor: str) -> None:
-        self._link, self._editor = link, editor
+    def __init__(self, link: Link, prompts: Prompts, editor: str) -> None:
+        self._link, self._prompts, self._editor = link, prompts, editor
         self._warming: asyncio.Task[None] | None = None
         self._warmed = ""
         """The prompt that was read last, or would be once more."""
@@ -29,16 +26,13 @@ class Warmth:
     def warm(self, snapshot: Snapshot) -> None:
         """Let the model read up to this caret, where that is of use and it has not just done so."""
         model = self._link.model
-        if not model.ready or not model.reads_ahead or model.prefill_tokens_s >= FAST_READER_TOKENS_S:
+        if not model.ready or not model.reads_ahead or not self._link.reads_slowly:
             return
-        view = window.cut(snapshot, self._link.window_chars)
-        if view.prefix and not self._warmed.startswith(view.prefix):
+        prompt = self._prompts.of(snapshot)
+        if prompt.window.prefix and not self._warmed.startswith(prompt.beginning):
             self.cool()
-            self._warmed = view.prefix
-            request = CompletionRequest(
-                snapshot.path, snapshot.language, view.prefix, view.suffix, max_tokens=0, editor=self._editor
-            )
-            self._warming = asyncio.create_task(self._read(request))
+            self._warmed = prompt.beginning
+            self._warming = asyncio.create_task(self._read(prompt.request(snapshot, self._editor, max_tokens=0)))
 
     def cool(self) -> None:
         """Somebody wants to be answered, or the document is gone: the reading ends, and will be done again."""

@@ -77,6 +77,13 @@ REASONS: Mapping[str, str] = {
     "too_large": "It is larger than the limit in your settings.",
     "binary": "It holds zero bytes, so it is no text.",
     "minified": "Nearly all of it is on one line, or a line is far too long: it looks minified.",
+    "ignored": "Git ignores it, so it is not sent; the setting `sendIgnoredFiles` changes that.",
+    "midfill_ignored": "A `.midfillignore` file keeps it back.",
+    "outside": "It lies outside of the workspace.",
+    "symlink_outside": "It is a link to a file outside of the workspace; open that file's folder as well to send it.",
+    "not_a_file": "It is no regular file.",
+    "unreadable": "It cannot be read.",
+    "too_many": "The workspace has more files than are looked at.",
 }
 
 

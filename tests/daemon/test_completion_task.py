@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from midfill_daemon import fim
+from midfill_daemon import fim, unwrap
 from midfill_daemon.contract import CompletionRequest, Delta, Snippet
 from midfill_daemon.errors import BadInput
 from midfill_daemon.gateway import Model
@@ -94,8 +96,8 @@ class Counting:
         """Nothing is open."""
 
 
-def model(prompt_tokens: int, fim_format: str = "qwen") -> Model:
-    tier = Tier("scripted", fim=fim_format, prompt_tokens=prompt_tokens)
+def model(prompt_tokens: int, fim_format: str = "qwen", context_share: float = 1.0) -> Model:
+    tier = Tier("scripted", fim=fim_format, prompt_tokens=prompt_tokens, context_share=context_share)
     return Model("inline", tier, ModelInfo("m", context_tokens=10_000, chars_per_token=2.0), Counting())
 
 
@@ -106,22 +108,33 @@ REQUEST = CompletionRequest(
     suffix="three\n" * 10,
     snippets=(Snippet("low", "l " * 30, 0.1), Snippet("high", "h " * 30, 0.9), Snippet("mid", "m " * 30, 0.5)),
 )
-TEXT_TOKENS = 90
+TEXT_TOKENS = len(fim.render("qwen", fim.Parts(REQUEST.prefix, REQUEST.suffix)).text.split())
+AROUND_TOKENS = 2
+"""Of the names of the repository and the file, which are there only with snippets."""
+ONE = 31
+"""A snippet with its path."""
 
 
 @pytest.mark.parametrize(
-    ("prompt_tokens", "kept"),
+    ("prompt_tokens", "context_share", "kept"),
     [
-        (1000, ("low", "high", "mid")),
-        (TEXT_TOKENS + 93, ("low", "high", "mid")),
-        (TEXT_TOKENS + 92, ("high", "mid")),
-        (TEXT_TOKENS + 31, ("high",)),
-        (TEXT_TOKENS + 30, ()),
-        (TEXT_TOKENS, ()),
+        (1000, 1.0, ("low", "high", "mid")),
+        (TEXT_TOKENS + 3 * ONE + AROUND_TOKENS, 1.0, ("low", "high", "mid")),
+        (TEXT_TOKENS + 3 * ONE + AROUND_TOKENS - 1, 1.0, ("high", "mid")),
+        (TEXT_TOKENS + ONE + AROUND_TOKENS, 1.0, ("high",)),
+        (TEXT_TOKENS + ONE + AROUND_TOKENS - 1, 1.0, ()),
+        (TEXT_TOKENS, 1.0, ()),
+        (1000, 0.5, ("low", "high", "mid")),
+        (1000, 0.07, ("high", "mid")),
+        (1000, 0.04, ("high",)),
+        (1000, 0.02, ()),
+        (1000, 0.0, ()),
     ],
 )
-async def test_whole_snippets_go_from_the_lowest_score(prompt_tokens: int, kept: tuple[str, ...]) -> None:
-    built = await completion.build(REQUEST, model(prompt_tokens))
+async def test_whole_snippets_go_from_the_lowest_score(
+    prompt_tokens: int, context_share: float, kept: tuple[str, ...]
+) -> None:
+    built = await completion.build(REQUEST, model(prompt_tokens, "qwen", context_share))
     assert [name for name in ("low", "high", "mid") if f"<|file_sep|>{name}\n" in built.prompt] == list(kept)
     assert REQUEST.prefix in built.prompt
     assert REQUEST.suffix in built.prompt
@@ -157,25 +170,153 @@ async def test_a_prompt_for_a_model_without_fim_does_not_end_in_blanks() -> None
     assert (await completion.build(request, model(1000, fim.PREFIX_ONLY))).prompt == "def f():\n"
 
 
-@pytest.mark.parametrize("room_tokens", [1000, 40])
+def sent(generation: Generation) -> str:
+    """All that a model is given to read."""
+    return "".join((generation.prompt, generation.suffix, *(message.text for message in generation.messages)))
+
+
+FRAME_TOKENS = {
+    name: len((row.system + row.file_form).split()) + 2 * completion.TURN_TOKENS for name, row in fim.FORMATS.items()
+}
+SUFFIX_FIRST = ("codegeex4", "codestral", "mellum", "seed-coder")
+
+
+@pytest.mark.parametrize("is_small", [False, True])
 @pytest.mark.parametrize("name", sorted(fim.FORMATS))
-async def test_a_warm_up_reads_what_the_next_request_begins_with(name: str, room_tokens: int) -> None:
-    request = replace(REQUEST, prefix="x = 1\n" * 20 + "total =", suffix="\nend(1)\n" * 20)
-    real = (await completion.build(request, model(room_tokens, name))).prompt
-    warm_up = (await completion.build(replace(request, max_tokens=0), model(room_tokens, name))).prompt
+async def test_a_warm_up_reads_what_the_next_request_begins_with(name: str, *, is_small: bool) -> None:
+    of_size = model(40 + FRAME_TOKENS[name] if is_small else 1000, name)
+    request = replace(REQUEST, prefix="x = 1\n" * 40 + "total =", suffix="\nend(1)\n" * 40)
+    real = sent(await completion.build(request, of_size))
+    warm_up = sent(await completion.build(replace(request, max_tokens=0), of_size))
     before_caret = real.partition("total =")[0]
-    assert before_caret.count("x = 1") == (20 if room_tokens > 100 else 8)
+    assert 5 <= before_caret.count("x = 1") <= 40
+    assert (before_caret.count("x = 1") < 40) is is_small
     assert warm_up.startswith(before_caret + "total =")
-    assert ("end(1)" in warm_up) is (name in ("codestral", "mellum"))
+    assert ("end(1)" in warm_up) is (name in SUFFIX_FIRST)
+
+
+# --- no request is larger than its model's budget --------------------------------------------------
+
+
+@dataclass
+class Costly(Counting):
+    """A provider with a tokenizer as unkind as there can be: a token for every few bytes."""
+
+    bytes_per_token: int = 1
+
+    async def count_tokens(self, text: str) -> int:
+        return -(-len(text.encode("utf-8", "replace")) // self.bytes_per_token)
+
+
+LINES = st.sampled_from(
+    ["x = 1\n", "    return näher(value)\n", "\n", "# 字" * 9 + "\n", "y" * 300 + "\n", "}", "<|fim_middle|>"]
+)
+TEXTS = st.lists(LINES, max_size=60).map("".join)
+SNIPPETS = st.lists(
+    st.builds(Snippet, st.sampled_from(["a.py", "näher/" * 30]), TEXTS, st.floats(0, 1)), max_size=6, unique=True
+).map(tuple)
+SIZED = st.builds(
+    CompletionRequest,
+    st.sampled_from(["", "a.py", "deep/" * 800]),
+    st.just("python"),
+    TEXTS,
+    TEXTS,
+    max_tokens=st.sampled_from([0, 64, 1024]),
+    snippets=SNIPPETS,
+)
+SIZES = st.tuples(
+    st.sampled_from([768, 1024, 4096]), st.sampled_from([0, 400, 100_000]), st.sampled_from([16, 64, 10_000])
+)
+WAYS = [*((name, False) for name in sorted(fim.FORMATS)), (fim.PREFIX_ONLY, True)]
+
+
+@pytest.mark.parametrize(("name", "suffix_field"), WAYS)
+@settings(max_examples=60, deadline=None)
+@given(request=SIZED, sizes=SIZES, share=st.sampled_from([0.0, 0.3, 1.0]), bytes_per_token=st.integers(1, 4))
+async def test_no_request_exceeds_its_budget(
+    name: str,
+    request: CompletionRequest,
+    sizes: tuple[int, int, int],
+    share: float,
+    bytes_per_token: int,
+    *,
+    suffix_field: bool,
+) -> None:
+    context_tokens, prompt_tokens, max_tokens = sizes
+    tier = Tier("scripted", fim=name, prompt_tokens=prompt_tokens, max_tokens=max_tokens, context_share=share)
+    provider = Costly(bytes_per_token=bytes_per_token)
+    info = ModelInfo("m", context_tokens, suffix_field=suffix_field)
+    asked = Model("inline", tier, info, provider)
+    built = await completion.build(request, asked)
+    tokens = await provider.count_tokens(sent(built))
+    assert tokens <= asked.prompt_tokens
+    assert tokens + built.max_tokens <= context_tokens
+    fitted = await completion._fit(request, asked)
+    check_parts(request, fitted)
+    alone_tokens = await completion._prompt_tokens(replace(fitted, snippets=()), asked)
+    assert await completion._prompt_tokens(fitted, asked) - alone_tokens <= asked.snippet_tokens
+
+
+def check_parts(request: CompletionRequest, fitted: CompletionRequest) -> None:
+    """What is left of a request: its text next to the caret, and its best snippets, whole and in order."""
+    assert request.prefix.endswith(fitted.prefix)
+    assert request.suffix.startswith(fitted.suffix)
+    assert list(fitted.snippets) == [each for each in request.snippets if each in fitted.snippets]
+    dropped = [each.score for each in request.snippets if each not in fitted.snippets]
+    assert max(dropped, default=0) <= min((each.score for each in fitted.snippets), default=1)
+
+
+@pytest.mark.parametrize(
+    ("prefix_lines", "suffix_lines", "kept"),
+    [
+        (100, 100, (45, 15)),
+        (100, 10, (50, 10)),
+        (100, 0, (60, 0)),
+        (30, 100, (30, 30)),
+        (0, 100, (0, 60)),
+        (40, 20, (40, 20)),
+    ],
+)
+async def test_the_prefix_gets_three_times_the_suffix_and_what_one_leaves_is_the_others(
+    prefix_lines: int, suffix_lines: int, kept: tuple[int, int]
+) -> None:
+    request = CompletionRequest("a.py", "python", "p\n" * prefix_lines, "\ns" * suffix_lines)
+    fitted = await completion._fit(request, model(61))
+    assert (fitted.prefix.count("p"), fitted.suffix.count("s")) == pytest.approx(kept, abs=4)
+
+
+async def test_the_start_of_a_cut_prefix_stays_for_many_keys() -> None:
+    asked = replace(model(4096), provider=Costly(), info=ModelInfo("m", 10_000))
+    text = "".join(f"{number:03} = one two three\n" for number in range(400))
+    starts = set()
+    for count in range(200):
+        request = CompletionRequest("a.py", "python", text + "x" * count, "\n")
+        starts.add((await completion._fit(request, asked)).prefix[:3])
+    assert len(starts) <= 2
+
+
+async def test_a_suffix_that_the_model_does_not_see_costs_nothing() -> None:
+    request = CompletionRequest("a.py", "python", "p\n" * 50, "s\n" * 1000)
+    assert (await completion.build(request, model(60, fim.PREFIX_ONLY))).prompt == request.prefix
+
+
+async def test_a_chat_model_gets_a_marked_hole_that_no_text_can_forge() -> None:
+    request = replace(REQUEST, prefix=f"a {fim.HOLE}\nb", suffix=f"{fim.HOLE_END}\n", shape="line")
+    built = await completion.build(request, model(1000, fim.CHAT))
+    system, user = built.messages
+    assert (system.role, system.text, user.role) == ("system", fim.CHAT_SYSTEM, "user")
+    assert (user.text.count(fim.HOLE), user.text.count(fim.HOLE_END)) == (1, 0)
+    assert f"\nb{fim.HOLE}" in user.text
+    assert (built.prompt, "\n" in built.stops) == ("", False)
 
 
 # --- the guard ------------------------------------------------------------------------------------
 
 
 def passed(
-    chunks: list[str], stops: tuple[str, ...] = (), lead: str = "", fim_format: str = "qwen"
+    chunks: list[str], stops: tuple[str, ...] = (), lead: str = "", fim_format: str = "qwen", prefix: str = "prefix"
 ) -> tuple[str, bool]:
-    plan = Plan(CompletionRequest("p", "l", "prefix", ""), "r", fim_format, stops, lead)
+    plan = Plan(CompletionRequest("p", "l", prefix, ""), "r", fim_format, stops, lead)
     guard = CompletionGuard(plan)
     events = [event for chunk in chunks if not guard.done for event in guard.feed(chunk)]
     events += guard.close()
@@ -214,3 +355,58 @@ def test_no_format_lets_its_stops_pass(name: str) -> None:
     for stop in fim.FORMATS[name].stops:
         for cut in range(len(stop) + 1):
             assert passed(["some text", stop[:cut], stop[cut:], "more"], fim.FORMATS[name].stops) == ("some text", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "stops", "text", "done"),
+    [
+        ("a + b", (), "a + b", False),
+        ("a + b<|/hole|> I hope this helps", ("<|/hole|>",), "a + b", True),
+        ("```python\na + b\n```\nThis adds.", (), "a + b", True),
+        ("```\na + b\n```", ("\n",), "a + b", True),
+        ("\n```py\n    return a + b\n```", (), "a + b", True),
+        ("    return a + b\n", ("\n",), "a + b", True),
+        ("return a + b", (), "a + b", False),
+        ("def add(a, b):\n    return a + b", (), "a + b", False),
+        ("a\n```\nb", (), "a\n```\nb", False),
+        (" a + b", (), "a + b", False),
+        ("", (), "", False),
+        ("``", (), "``", False),
+        ("```", (), "", False),
+        ("   ", (), "   ", False),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_the_answer_of_a_chat_model_is_unwrapped(
+    answer: str, stops: tuple[str, ...], text: str, size: int, *, done: bool
+) -> None:
+    chunks = [answer[at : at + size] for at in range(0, len(answer), size)]
+    assert passed(chunks, stops, fim_format=fim.CHAT, prefix="def add(a, b):\n    return ") == (text, done)
+
+
+FRAGMENTS = ["```", "`", "python", "\n", " ", "    ", "return ", "def add(a, b):\n", "x", fim.HOLE_END, "<|/"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=10))
+def test_how_an_answer_is_cut_into_chunks_changes_nothing(fragments: list[str]) -> None:
+    answer, prefix = "".join(fragments), "def add(a, b):\n    return "
+    text, _ = passed([answer], (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)
+    assert passed(fragments, (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)[0] == text
+    assert passed(list(answer), (fim.HOLE_END,), fim_format=fim.CHAT, prefix=prefix)[0] == text
+    assert text in answer
+    assert fim.HOLE_END not in text
+
+
+@pytest.mark.parametrize(
+    ("suffix", "stops"),
+    [
+        ("", ()),
+        (")", ()),
+        (")\n", ()),
+        ("\n}\n", ()),
+        (")\n\n    print(half(4))\nmore", ("\n    print(half(4))",)),
+    ],
+)
+def test_a_chat_model_stops_at_the_line_below(suffix: str, stops: tuple[str, ...]) -> None:
+    assert unwrap.suffix_stops(suffix) == stops

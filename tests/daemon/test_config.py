@@ -96,6 +96,8 @@ def test_every_value_says_where_it_came_from(name: str, value: object, source: s
         ("llama_server:http://127.0.0.1:8080", Tier("llama_server", "http://127.0.0.1:8080")),
         ("openai_compatible:http://127.0.0.1:80/v1#name", Tier("openai_compatible", "http://127.0.0.1:80/v1", "name")),
         ("openai_compatible:https://[::1]/v1#a/b:c", Tier("openai_compatible", "https://[::1]/v1", "a/b:c")),
+        ("ollama:", Tier("ollama")),
+        ("ollama:#qwen2.5-coder:1.5b-base", Tier("ollama", "", "qwen2.5-coder:1.5b-base")),
         ("embedded:", Tier("embedded")),
         ("embedded:/path/x.gguf", Tier("embedded", "/path/x.gguf")),
         ("scripted:/path/script.json", Tier("scripted", "/path/script.json")),
@@ -145,7 +147,7 @@ def test_a_variables_text_is_read_as_its_kind(text: str, value: bool, paths: Pat
         ),
         (
             "[tiers.fast]\nprovider = 'olama'\n",
-            "FILE:2: tiers.fast.provider: must be one of embedded, llama_server, openai_compatible, scripted, not 'olama'",
+            "FILE:2: tiers.fast.provider: must be one of embedded, llama_server, ollama, openai_compatible, scripted, not 'olama'",
         ),
         ("[tiers.fast]\nslots = 1\n", "FILE:2: tiers.fast: tiers.fast.provider is not set"),
         (
@@ -221,8 +223,10 @@ def test_a_bad_url_is_named_and_never_quoted(url: str, problem: str, paths: Path
         (
             "MIDFILL_TIER_INLINE",
             "http://127.0.0.1:8080",
-            "must be one of embedded, llama_server, openai_compatible, scripted, not 'http'",
+            "must be one of embedded, llama_server, ollama, openai_compatible, scripted, not 'http'",
         ),
+        ("MIDFILL_TIER_INLINE", "ollama:127.0.0.1", "must be a URL like http://127.0.0.1:8080"),
+        ("MIDFILL_TIERS_INLINE_CONTEXT_SHARE", "1.5", "must be a number from 0 to 1, not 1.5"),
         ("MIDFILL_TIER_INLINE", "embedded:x.gguf", "must be empty or an absolute path"),
     ],
 )

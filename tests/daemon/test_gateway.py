@@ -431,7 +431,8 @@ def model(tier: Tier, info: ModelInfo) -> Model:
         (0, 8192, 0.0, 256),
         (0, 100_000, 1e6, 4096),
         (0, 512, 1e6, 512 - 64 - 16),
-        (0, 10, 1e6, 64),
+        (0, 10, 1e6, 5),
+        (0, 100, 1e6, 50),
         (3000, 8192, 1.0, 3000),
         (3000, 2048, 1.0, 2048 - 64 - 16),
     ],
@@ -440,6 +441,15 @@ def test_the_prompts_budget(configured: int, context_tokens: int, prefill_tokens
     tier = Tier("scripted", prompt_tokens=configured)
     info = ModelInfo("m", context_tokens, prefill_tokens_s=prefill_tokens_s)
     assert model(tier, info).prompt_tokens == budget
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "context_tokens", "output_tokens"),
+    [(64, 8192, 64), (64, 100, 34), (4000, 2048, 1008), (64, 10, 1), (1_000_000, 10, 1)],
+)
+def test_the_answer_has_room_beside_the_prompt(max_tokens: int, context_tokens: int, output_tokens: int) -> None:
+    asked = model(Tier("scripted", max_tokens=max_tokens, prompt_tokens=100_000), ModelInfo("m", context_tokens))
+    assert asked.output_tokens == output_tokens
 
 
 async def test_a_configured_context_stands_above_the_service() -> None:
@@ -465,6 +475,21 @@ QWEN = frozenset(fim.FORMATS["qwen"].proof)
 def test_detection(configured: str, tokens: frozenset[str], tier_model: str, served: str, detected: str) -> None:
     tier = Tier("scripted", fim=configured, model=tier_model)
     assert model(tier, ModelInfo(served, 8192, control_tokens=tokens)).format == detected
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "detected"),
+    [
+        ("auto", "gpt-4o", fim.CHAT),
+        ("raw", "gpt-4o", fim.PREFIX_ONLY),
+        ("suffix", "gpt-4o", fim.PREFIX_ONLY),
+        ("chat", "gpt-4o", fim.CHAT),
+        ("chat", "qwen2.5-coder", fim.CHAT),
+        ("raw", "qwen2.5-coder", "qwen"),
+    ],
+)
+def test_how_a_service_is_asked_decides_about_chat(mode: Any, name: str, detected: str) -> None:
+    assert model(Tier("scripted", mode=mode), ModelInfo(name, 8192)).format == detected
 
 
 BASE = Tier("scripted"), ModelInfo("m", 8192), "p1"

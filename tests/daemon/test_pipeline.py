@@ -18,7 +18,7 @@ from midfill_daemon.errors import BadInput
 from midfill_daemon.identity import Caller
 from midfill_daemon.pipeline import Run, Runs, Services, Task
 from midfill_daemon.providers import ModelInfo, Usage
-from midfill_daemon.tasks import TASKS
+from midfill_daemon.tasks import TASKS, completion
 from support.daemons import (
     ASKED,
     ME,
@@ -135,7 +135,7 @@ async def test_the_first_event_names_the_revision() -> None:
     services = services_of(Steered())
     events = await events_of(TASKS["completion"], ASKED, services)
     model = await services.gateway.model("inline")
-    assert events[0] == Status("revision", model.revision("completion-1"))
+    assert events[0] == Status("revision", model.revision(completion.PROMPT_VERSION))
 
 
 async def test_the_row_names_who_asked_by_connection_and_not_by_request() -> None:

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from midfill_daemon import errors, fim
+from midfill_daemon.contract import CompletionRequest
+from midfill_daemon.gateway import Gateway, ModelCall
+from midfill_daemon.identity import Caller
 from midfill_daemon.models import Tier
 from midfill_daemon.providers import (
     Generation,
@@ -19,10 +22,12 @@ from midfill_daemon.providers import (
     Provider,
     Usage,
     llama_server,
+    ollama,
     openai_compatible,
     upstream,
 )
-from support.fake_services import FakeLlamaServer, FakeOpenAI, FakeService, Faults, running
+from midfill_daemon.tasks import completion
+from support.fake_services import FakeLlamaServer, FakeOllama, FakeOpenAI, FakeService, Faults, running
 
 PROMPT = "def add(a, b):\n    secret_of_the_user = 1\n    "
 ASKED = Generation(prompt=PROMPT, stops=("\n\n", "<a>", "<b>", "<c>", "<d>"), max_tokens=64)
@@ -39,18 +44,27 @@ class Kind:
     make: Callable[[Tier, dict[str, str]], Provider]
     root: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    cached_tokens: int = 10
+    failure: dict[str, Any] = field(
+        default_factory=lambda: {"error": {"code": 400, "message": "context is full"}},
+    )
+    """An event that says so."""
 
 
+FAILED = {"error": "context is full", "status": 400}
 KINDS = {
     "llama_server": Kind(FakeLlamaServer, llama_server.make),
     "openai_raw": Kind(FakeOpenAI, openai_compatible.make, "/v1", {"mode": "raw"}),
     "openai_chat": Kind(FakeOpenAI, openai_compatible.make, "/v1", {"mode": "chat"}),
+    "ollama_raw": Kind(FakeOllama, ollama.make, cached_tokens=-1, failure=FAILED),
+    "ollama_chat": Kind(FakeOllama, ollama.make, "", {"mode": "chat"}, cached_tokens=-1, failure=FAILED),
 }
+BY_CHAT = ("openai_chat", "ollama_chat")
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
 def asked(kind: str) -> Generation:
-    return replace(ASKED, prompt="", messages=(Message("user", PROMPT),)) if kind == "openai_chat" else ASKED
+    return replace(ASKED, prompt="", messages=(Message("user", PROMPT),)) if kind in BY_CHAT else ASKED
 
 
 @asynccontextmanager
@@ -97,7 +111,8 @@ async def test_text_and_usage(kind: str, faults: Faults) -> None:
     async with serving(kind, faults) as (provider, _):
         text, usage = await collect(provider, asked(kind))
     assert text == WHOLE
-    assert (usage.prompt_tokens, usage.cached_tokens, usage.output_tokens, usage.finish) == (100, 10, 5, "stop")
+    assert (usage.prompt_tokens, usage.output_tokens, usage.finish) == (100, 5, "stop")
+    assert usage.cached_tokens == KINDS[kind].cached_tokens
 
 
 @EVERY_KIND
@@ -129,7 +144,7 @@ async def test_every_stream_has_a_connection_of_its_own(kind: str, *, reusable: 
 
 @EVERY_KIND
 async def test_a_lone_surrogate_is_sent_as_a_question_mark(kind: str) -> None:
-    generation = Generation(messages=(Message("user", "\ud800"),)) if kind == "openai_chat" else Generation("\ud800")
+    generation = Generation(messages=(Message("user", "\ud800"),)) if kind in BY_CHAT else Generation("\ud800")
     async with serving(kind) as (provider, service):
         assert (await collect(provider, generation))[0] == WHOLE
         assert await provider.count_tokens("\ud800") >= 1
@@ -186,7 +201,7 @@ async def test_faults_become_errors(
 
 @EVERY_KIND
 async def test_an_error_inside_the_stream_is_reported(kind: str) -> None:
-    line = b'data: {"error": {"code": 400, "message": "context is full"}}\n\n'
+    line = KINDS[kind].service().framed(KINDS[kind].failure)
     async with serving(kind, Faults(raw_at=(1, line))) as (provider, _):
         with pytest.raises(errors.ProviderRejected, match="HTTP 400: context is full"):
             await collect(provider, asked(kind))
@@ -550,3 +565,257 @@ async def test_a_refusal_for_another_reason_gives_up_nothing() -> None:
         service.faults = Faults()
         await collect(provider, SUFFIXED)
     assert service.generations()[-1].body.keys() >= {"suffix", "stream_options"}
+
+
+# --- Ollama ---------------------------------------------------------------------------------------
+
+OLLAMA_NAME = "qwen2.5-coder:1.5b-base"
+
+
+async def test_ollama_request() -> None:
+    async with serving("ollama_raw") as (provider, service):
+        await collect(provider, replace(ASKED, temperature=0.5, seed=5))
+        assert (await collect(provider, replace(ASKED, max_tokens=0)))[0] == ""
+    first, warm_up = service.generations()
+    assert first.headers["authorization"] == f"Bearer {KEY}"
+    assert first.body == {
+        "model": OLLAMA_NAME,
+        "prompt": PROMPT,
+        "raw": True,
+        "stream": True,
+        "keep_alive": "30m",
+        "truncate": False,
+        "shift": False,
+        "options": {
+            "num_ctx": 4096,
+            "num_predict": 64,
+            "temperature": 0.5,
+            "top_k": 40,
+            "seed": 5,
+            "repeat_penalty": 1.0,
+            "stop": list(ASKED.stops),
+        },
+    }
+    assert (warm_up.body["options"]["num_predict"], warm_up.body["options"]["top_k"]) == (1, 1)
+
+
+async def test_ollama_counts_no_token_of_a_warm_up() -> None:
+    async with serving("ollama_raw") as (provider, _):
+        text, usage = await collect(provider, replace(ASKED, max_tokens=0))
+    assert (text, usage.prompt_tokens, usage.output_tokens) == ("", 100, 0)
+
+
+async def test_ollama_chat_and_suffix_requests() -> None:
+    async with serving("ollama_raw") as (provider, service):
+        await collect(provider, SUFFIXED)
+        await collect(provider, Generation(messages=(Message("system", "be brief"), Message("user", "hi"))))
+    suffix, chat = service.generations()
+    assert (suffix.path, suffix.body["suffix"], "raw" in suffix.body) == ("/api/generate", SUFFIXED.suffix, False)
+    assert (chat.path, "prompt" in chat.body) == ("/api/chat", False)
+    assert chat.body["messages"] == [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize(("capabilities", "thinks"), [(["completion", "thinking"], True), (["completion"], False)])
+async def test_ollama_is_told_not_to_think(capabilities: list[str], *, thinks: bool) -> None:
+    async with serving("ollama_raw") as (provider, service):
+        service.shown = {**service.shown, "capabilities": capabilities}
+        await collect(provider, ASKED)
+    assert ("think" in service.generations()[0].body) is thinks
+
+
+async def test_ollama_describes_itself() -> None:
+    async with serving("ollama_raw") as (provider, _):
+        info = await provider.describe()
+    assert (info.name, info.context_tokens, info.slots, info.local) == (OLLAMA_NAME, 4096, 1, True)
+    assert (info.reads_ahead, info.suffix_field, info.control_tokens) == (True, False, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("options", "loaded", "length", "context_tokens"),
+    [
+        ({"context_tokens": 512}, 8192, 32768, 512),
+        ({}, 8192, 32768, 8192),
+        ({}, None, 32768, 4096),
+        ({}, None, 2048, 2048),
+        ({}, None, "x", 4096),
+        ({}, None, None, 4096),
+    ],
+)
+async def test_ollama_keeps_the_length_that_the_model_is_loaded_with(
+    options: dict[str, Any], loaded: Any, length: Any, context_tokens: int
+) -> None:
+    async with serving("ollama_raw", **options) as (provider, service):
+        service.loaded = ({"name": OLLAMA_NAME, "context_length": loaded}, {"name": "other", "context_length": 77})
+        service.shown = {**service.shown, "model_info": {"qwen2.context_length": length}}
+        assert (await provider.describe()).context_tokens == context_tokens
+        await collect(provider, ASKED)
+    assert service.generations()[0].body["options"]["num_ctx"] == context_tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "names", "loaded", "chosen"),
+    [
+        ("llama3.1:8b", ("qwen2.5-coder:7b", "llama3.1:8b"), (), "llama3.1:8b"),
+        ("", ("llama3.1:8b", "qwen2.5-coder:7b"), (), "qwen2.5-coder:7b"),
+        ("", ("llama3.1:8b", "gemma3:1b"), ("gemma3:1b",), "gemma3:1b"),
+        ("", ("starcoder2:3b", "qwen2.5-coder:7b"), ("qwen2.5-coder:7b",), "qwen2.5-coder:7b"),
+    ],
+)
+async def test_which_model_of_ollama(model: str, names: tuple[str, ...], loaded: tuple[str, ...], chosen: str) -> None:
+    async with serving("ollama_raw", model=model) as (provider, service):
+        service.names, service.loaded = names, tuple({"name": name} for name in loaded)
+        assert (await provider.describe()).name == chosen
+
+
+@pytest.mark.parametrize(
+    ("model", "names", "message"),
+    [
+        ("qwen2.5-coder:7b", ("gemma3:1b",), r"no model 'qwen2.5-coder:7b': `ollama pull qwen2.5-coder:7b`"),
+        ("", (), "Ollama has no models: `ollama pull` one"),
+    ],
+)
+async def test_ollama_lacks_the_model(model: str, names: tuple[str, ...], message: str) -> None:
+    async with serving("ollama_raw", model=model) as (provider, service):
+        service.names = names
+        for ask in (provider.describe(), collect(provider, ASKED)):
+            with pytest.raises(errors.ModelMissing, match=message):
+                await ask
+
+
+async def test_a_model_that_was_removed_from_ollama_is_missed() -> None:
+    async with serving("ollama_raw") as (provider, service):
+        await collect(provider, ASKED)
+        service.names = ()
+        with pytest.raises(errors.ModelMissing, match=f"`ollama pull {OLLAMA_NAME}`"):
+            await collect(provider, ASKED)
+
+
+FIM_TEMPLATE = "{{- if .Suffix }}<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>{{ end }}"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "expected"),
+    [
+        ("qwen2.5-coder:1.5b", {"template": FIM_TEMPLATE}, "qwen"),
+        ("codegemma:2b", {"template": FIM_TEMPLATE}, "codegemma"),
+        ("mine", {"template": FIM_TEMPLATE}, "qwen"),
+        ("mine", {"template": "<PRE> {{ .Prompt }} <SUF>{{ .Suffix }} <MID>"}, "codellama"),
+        ("mine", {"model_info": {"general.basename": "Seed-Coder"}}, "seed-coder"),
+        ("mine", {"details": {"family": "starcoder2"}}, "starcoder2"),
+        ("mine", {"details": {"parent_model": "codellama:7b"}}, "codellama"),
+        ("mine", {}, "prefix-only"),
+        ("mine", {"template": 3, "model_info": [], "details": "x", "capabilities": {}}, "prefix-only"),
+    ],
+)
+async def test_how_the_family_of_a_model_of_ollama_is_known(name: str, shown: dict[str, Any], expected: str) -> None:
+    async with serving("ollama_raw", model=name) as (provider, service):
+        service.names, service.shown = (name,), shown
+        info = await provider.describe()
+    assert fim.detect("auto", info.control_tokens, info.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "shown", "suffix_field"),
+    [
+        ({}, {"capabilities": ["insert"]}, True),
+        ({}, {"template": "{{ .Prompt }}<hole>{{ .Suffix }}"}, True),
+        ({}, {"template": "{{ .Prompt }}"}, False),
+        ({}, {"template": FIM_TEMPLATE, "capabilities": ["insert"]}, False),
+        ({"fim": "codestral"}, {"capabilities": ["insert"]}, False),
+        ({"fim": "prefix-only"}, {"capabilities": ["insert"]}, False),
+        ({"mode": "suffix"}, {"template": FIM_TEMPLATE, "capabilities": ["insert"]}, True),
+        ({"mode": "suffix"}, {"template": "{{ .Prompt }}"}, False),
+        ({"mode": "raw"}, {"capabilities": ["insert"]}, False),
+        ({"mode": "chat"}, {"capabilities": ["insert"]}, False),
+    ],
+)
+async def test_who_places_the_suffix_with_ollama(
+    options: dict[str, Any], shown: dict[str, Any], *, suffix_field: bool
+) -> None:
+    async with serving("ollama_raw", model="mine", **options) as (provider, service):
+        service.names, service.shown = ("mine",), shown
+        assert (await provider.describe()).suffix_field is suffix_field
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("gpt-oss:120b-cloud", {}), ("mine", {"remote_host": "https://ollama.com:443"})]
+)
+async def test_a_model_in_the_cloud_is_not_local(name: str, shown: dict[str, Any]) -> None:
+    async with serving("ollama_raw", model=name) as (provider, service):
+        service.names, service.shown = (name,), shown
+        info = await provider.describe()
+    assert (info.local, info.reads_ahead) == (False, False)
+
+
+async def test_ollama_learns_how_long_tokens_are() -> None:
+    prompt = "x = 1\n" * 100
+    async with serving("ollama_raw") as (provider, service):
+        for prompt_tokens, expected in [(300, 2.5), (300, 2.25), (10, 2.25), (20, 2.25), (599, 1.75)]:
+            service.counts = {"prompt_eval_count": prompt_tokens}
+            await collect(provider, replace(ASKED, prompt=prompt))
+            assert (await provider.describe()).chars_per_token == expected
+        assert await provider.count_tokens("x" * 175) == 100
+        assert await provider.count_tokens("字" * 10) == 15
+
+
+async def test_ollama_learns_the_speed_from_prompts_that_were_not_cached() -> None:
+    async with serving("ollama_raw") as (provider, service):
+        for prompt, tokens, duration_ms, expected in [
+            ("a" * 300, 10, 1, 1000.0),
+            ("b" * 300, 100, 200, 500.0),
+            ("b" * 300 + "c", 100, 1, 500.0),
+            ("d" * 300, 100, 100, 650.0),
+            ("e" * 300, 100, 0, 650.0),
+        ]:
+            service.counts = {"prompt_eval_count": tokens, "prompt_eval_duration": duration_ms * 1_000_000}
+            await collect(provider, replace(ASKED, prompt=prompt))
+            assert (await provider.describe()).prefill_tokens_s == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "prompt"),
+    [
+        (OLLAMA_NAME, {}, "<|fim_prefix|>def f(<|fim_suffix|>):\n<|fim_middle|>"),
+        ("seed-coder:8b", {}, "<[fim-suffix]>):\n<[fim-prefix]>def f(<[fim-middle]>"),
+        ("llama3.1:8b", {}, "def f("),
+        ("llama3.1:8b", {"mode": "chat"}, f"File a.py:\ndef f({fim.HOLE}):\n"),
+    ],
+)
+async def test_a_completion_reaches_ollama_in_the_format_of_its_model(
+    name: str, options: dict[str, Any], prompt: str
+) -> None:
+    rows: list[Any] = []
+    request = CompletionRequest("a.py", "python", "def f(", "):\n")
+    async with serving("ollama_raw", model=name, **options) as (provider, service):
+        service.names = (name,)
+        gateway = Gateway(
+            {"inline": Tier("ollama", fim="auto", model=name, **options)}, {"inline": provider}, rows.append
+        )
+        call = ModelCall("completion", "inline", "p1", lambda model: completion.build(request, model), Caller("me"))
+        async with aclosing(gateway.stream(call)) as values:
+            first, *_ = [value async for value in values]
+    assert first == Piece("return")
+    body = service.generations()[0].body
+    assert (body["messages"][-1]["content"] if "messages" in body else body["prompt"]) == prompt
+    assert [(row["outcome"], row["prompt_tokens"]) for row in rows] == [("ok", 100)]
+
+
+@pytest.mark.parametrize("missing", ["/api/ps", "/api/tags"])
+async def test_older_versions_of_ollama_work(missing: str) -> None:
+    async with serving("ollama_raw", Faults(missing=frozenset({missing})), model=OLLAMA_NAME) as (provider, _):
+        assert (await collect(provider, ASKED))[0] == WHOLE
+
+
+def test_ollama_has_a_usual_address() -> None:
+    assert ollama.make(Tier("ollama"), {"OLLAMA_HOST": "http://evil.example"})._url == "http://127.0.0.1:11434"
+
+
+# --- what services without a tokenizer share ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "chars_per_token", "tokens"),
+    [("", 3.0, 0), ("x", 3.0, 1), ("x" * 30, 3.0, 10), ("x" * 30, 2.5, 12), ("é", 3.0, 1), ("\U0001f44b" * 3, 3.0, 6)],
+)
+def test_an_estimate_is_rather_too_high(text: str, chars_per_token: float, tokens: int) -> None:
+    assert upstream.estimated_tokens(text, chars_per_token) == tokens

@@ -1,14 +1,28 @@
 """What an editor sees of a completion: the capability, positions in three encodings, and every kind of answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from midfill_cli.stdio_client import LspError
+from midfill_cli.stdio_client import LspError, StdioClient
 from support.fake_services import FakeLlamaServer, running
-from support.processes import UNITS, Editor, Home, Json, Page, after, editing, living_in, script, soon, suggested
+from support.processes import (
+    SERVER,
+    UNITS,
+    Editor,
+    Home,
+    Json,
+    Page,
+    after,
+    editing,
+    living_in,
+    script,
+    soon,
+    suggested,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,6 +51,22 @@ async def editor(home: Home) -> AsyncIterator[Editor]:
 async def test_the_capability_is_advertised(editor: Editor) -> None:
     assert editor.capabilities["inlineCompletionProvider"] is not None
     assert editor.capabilities["positionEncoding"] == "utf-16"
+
+
+async def test_ignore_files_are_watched_where_the_client_can(home: Home) -> None:
+    registered: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+    client = StdioClient(SERVER, env=dict(home.environment), stderr=home.folder / "lsp.stderr")
+    client.answers = {**client.answers, "client/registerCapability": registered.set_result}
+    workspace = {"didChangeWatchedFiles": {"dynamicRegistration": True}}
+    async with client:
+        await client.request(
+            "initialize", {"processId": None, "rootUri": None, "capabilities": {"workspace": workspace}}
+        )
+        client.notify("initialized", {})
+        (registration,) = (await soon(registered))["registrations"]
+    assert registration["method"] == "workspace/didChangeWatchedFiles"
+    watched = [watcher["globPattern"] for watcher in registration["registerOptions"]["watchers"]]
+    assert any(".midfillignore" in glob for glob in watched)
 
 
 # --- encodings --------------------------------------------------------------------------------------

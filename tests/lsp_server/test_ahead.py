@@ -221,7 +221,7 @@ SLOW = replace(MODEL, reads_ahead=True)
 )
 def test_a_slow_reader_reads_once(model: Any, buffers: list[str], asked: list[str]) -> None:
     async def work(at: Desk) -> None:
-        warmth = Warmth(at.link, "window")
+        warmth = Warmth(at.link, at.prompts, "window")
         for buffer in buffers:
             warmth.warm(snapshot_of(buffer))
             await settle()
@@ -235,7 +235,7 @@ def test_a_reading_that_is_broken_off_is_done_again() -> None:
     client = ScriptedClient([asyncio.Event()], [""])
 
     async def work(at: Desk) -> None:
-        warmth = Warmth(at.link, "window")
+        warmth = Warmth(at.link, at.prompts, "window")
         warmth.warm(snapshot_of("abc‸"))
         await settle()
         warmth.cool()
@@ -250,7 +250,7 @@ def test_a_reading_that_fails_is_silent_and_done_again() -> None:
     failed: list[Turn] = [Preempted("gave way")]
 
     async def work(at: Desk) -> None:
-        warmth = Warmth(at.link, "window")
+        warmth = Warmth(at.link, at.prompts, "window")
         for _ in range(2):
             warmth.warm(snapshot_of("abc‸"))
             await settle()

@@ -301,6 +301,14 @@ def test_an_answer_expires(now: str) -> None:
 ANSWER = "a" * 99 + "\n"
 
 
+@pytest.mark.parametrize(("saved", "at_s", "found"), [("a.py", 6.0, False), ("a.py", 5.0, True), ("c.py", 6.0, True)])
+def test_an_answer_goes_with_what_the_model_was_told(saved: str, at_s: float, found: bool) -> None:
+    answers = Cache()
+    store(answers, "x = ‸", "value", now_s=5.0, told=frozenset({"a.py", "b.py"}))
+    answers.saved(saved, at_s)
+    assert (look_up(answers, "x = ‸", now_s=7.0) is not None) is found
+
+
 def kept_bytes(count: int) -> int:
     """What `count` answers of `ANSWER` after one letter are counted as."""
     texts = sys.getsizeof(ANSWER) + sys.getsizeof("x") + sys.getsizeof(b"")

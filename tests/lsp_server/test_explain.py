@@ -84,6 +84,12 @@ def test_every_hint_and_cause_is_for_an_error_that_exists() -> None:
     assert HINTS.keys() <= CAUSES.keys() <= errors.CODES.keys()
 
 
+@pytest.mark.parametrize(("files", "words"), [(0, ""), (1, "told of one other file."), (3, "told of 3 other files.")])
+def test_of_how_many_files_the_model_was_told(files: int, words: str) -> None:
+    said = check(replace(TRACE, outcome="shown", source="model", chars=3, told_files=files), words)
+    assert ("The model was told" in said) is (files > 0)
+
+
 @pytest.mark.parametrize(("reused", "words"), [(None, ""), (0.0, "had 0 %"), (0.926, "had 93 %"), (1.0, "had 100 %")])
 def test_how_much_of_the_prompt_was_cached(reused: float | None, words: str) -> None:
     said = check(replace(TRACE, outcome="shown", source="model", chars=3, reused=reused), words)
@@ -118,6 +124,7 @@ FULL = replace(
     shape="block",
     chars=12,
     reused=0.5,
+    told_files=2,
     stages_ms={"cache": 0.25, "model": 120.5},
 )
 

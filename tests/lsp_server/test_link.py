@@ -67,7 +67,7 @@ async def test_the_handshake_is_the_status(model: InlineModel, status: Status) -
 async def test_before_the_first_handshake_the_model_is_loading() -> None:
     link = Link(ScriptedClient(), lambda _: None)
     assert (link.model.ready, link.model.code) == (False, "loading")
-    assert link.window_chars > 0
+    assert link.prompt_chars > 0
 
 
 async def test_a_daemon_that_goes_is_looked_for_with_growing_patience() -> None:

@@ -1,4 +1,4 @@
-"""Model services that keep the real wire protocol on 127.0.0.1 and can be told to fail: llama-server and OpenAI's API."""
+"""Model services that keep the real wire protocol on 127.0.0.1 and can fail: llama-server, OpenAI's API and Ollama."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass(slots=True)
 class FakeService:
-    """What both services share: one HTTP/1.1 server, a record of requests, and the disconnect it noticed."""
+    """What all services share: one HTTP/1.1 server, a record of requests, and the disconnect it noticed."""
 
     tokens: tuple[str, ...] = ("return", " a", " +", " b", "\n")
     faults: Faults = field(default_factory=Faults)
@@ -63,6 +63,7 @@ class FakeService:
     """Whether a connection can be used again after a stream."""
     url: str = ""
     connections: int = 0
+    content_type: str = "text/event-stream"
 
     def answer(self, request: Seen) -> tuple[int, Json]:
         """The JSON answer of a path that does not generate."""
@@ -71,6 +72,10 @@ class FakeService:
     def events(self, request: Seen) -> list[Json | str]:
         """The events of a generation, one for each token and then the final ones."""
         raise NotImplementedError
+
+    def refusal(self, request: Seen) -> tuple[int, Json] | None:
+        """Why a generation cannot be, beside the faults."""
+        return None
 
     @property
     def generating(self) -> tuple[str, ...]:
@@ -100,6 +105,8 @@ class FakeService:
         if refused := self.faults.refused_fields & request.body.keys():
             message = f"unsupported: {', '.join(sorted(refused))}"
             return await _send_json(writer, 400, {"error": {"message": message}})
+        if refusal := self.refusal(request):
+            return await _send_json(writer, *refusal)
         if self.faults.status != 200:
             return await _send(writer, self.faults.status, self.faults.body, self.faults.headers)
         return await self._stream_until_gone(request, reader, writer)
@@ -123,7 +130,7 @@ class FakeService:
             await asyncio.wait({stream, gone})
 
     async def _stream(self, request: Seen, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(self._head())
         for number, event in enumerate(self.events(request)):
             if number == self.faults.hang_at:
                 await asyncio.sleep(SILENT_S)
@@ -132,13 +139,18 @@ class FakeService:
                 return False
             if number == self.faults.raw_at[0]:
                 await self._send_chunks(writer, self.faults.raw_at[1])
-            await self._send_chunks(writer, self._event_bytes(event))
+            await self._send_chunks(writer, self.framed(event))
             self.served.set()
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return self.reusable
 
-    def _event_bytes(self, event: Json | str) -> bytes:
+    def _head(self) -> bytes:
+        kind = self.content_type.encode()
+        return b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def framed(self, event: Json | str) -> bytes:
+        """One event as it is sent."""
         end = self.faults.line_end
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
         noise = (b": ping" + end + end + b"retry: 10" + end) if self.faults.comments else b""
@@ -229,6 +241,63 @@ class FakeOpenAI(FakeService):
         asked = (request.body.get("stream_options") or {}).get("include_usage")
         last: list[Json | str] = [{**_chunk([]), "usage": usage}] if asked else []
         return [*chunks, _chunk([choice("", finish)]), *last, "[DONE]"]
+
+
+@dataclass(slots=True)
+class FakeOllama(FakeService):
+    """Ollama with one model: newline-delimited JSON, one object a line."""
+
+    content_type: str = "application/x-ndjson"
+    names: tuple[str, ...] = ("qwen2.5-coder:1.5b-base",)
+    loaded: tuple[Json, ...] = ()
+    shown: Json = field(
+        default_factory=lambda: {
+            "template": "{{ .Prompt }}",
+            "details": {"family": "qwen2", "parent_model": ""},
+            "model_info": {"general.architecture": "qwen2", "qwen2.context_length": 32768},
+            "capabilities": ["completion"],
+        }
+    )
+    counts: Json = field(default_factory=lambda: {"prompt_eval_count": 100, "prompt_eval_duration": 200_000_000})
+
+    @property
+    def generating(self) -> tuple[str, ...]:
+        return ("/api/generate", "/api/chat")
+
+    def answer(self, request: Seen) -> tuple[int, Json]:
+        answers: Mapping[str, Callable[[], tuple[int, Json]]] = {
+            "/api/tags": lambda: (200, {"models": [{"name": name, "model": name} for name in self.names]}),
+            "/api/ps": lambda: (200, {"models": list(self.loaded)}),
+            "/api/show": lambda: self.refusal(request) or (200, self.shown),
+        }
+        return answers[request.path]() if request.path in answers else (404, {"error": "404 page not found"})
+
+    def refusal(self, request: Seen) -> tuple[int, Json] | None:
+        name = request.body["model"]
+        return None if name in self.names else (404, {"error": f"model '{name}' not found"})
+
+    def framed(self, event: Json | str) -> bytes:
+        noise = self.faults.line_end if self.faults.comments else b""
+        text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
+        return noise + text.encode() + self.faults.line_end
+
+    def events(self, request: Seen) -> list[Json | str]:
+        limit = int(request.body["options"]["num_predict"])
+        sent = self.tokens[:limit]
+        base = {"model": request.body["model"], "created_at": "2026-11-24T12:00:00Z"}
+        told = _told if request.path == "/api/chat" else _responded
+        pieces: list[Json | str] = [{**base, **told(text), "done": False} for text in sent]
+        reason = "length" if len(sent) < len(self.tokens) else "stop"
+        final = {**base, **told(""), "done": True, "done_reason": reason, **self.counts, "eval_count": len(sent)}
+        return [{**base, **told(""), "done": False}, *pieces, final]
+
+
+def _told(text: str) -> Json:
+    return {"message": {"role": "assistant", "content": text}}
+
+
+def _responded(text: str) -> Json:
+    return {"response": text}
 
 
 def _chunk(choices: list[Json]) -> dict[str, Any]:

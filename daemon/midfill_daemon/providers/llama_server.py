@@ -11,16 +11,11 @@ from typing import Any
 import httpx
 
 from midfill_daemon import api_keys, fim
-from midfill_daemon.errors import ProviderDown, ProviderError, ProviderTimeout
+from midfill_daemon.errors import ProviderError
 from midfill_daemon.models import Tier
 from midfill_daemon.providers import Generation, Message, ModelInfo, Piece, Usage, upstream
 
-CONNECT_S = 5.0
-KEPT_ALIVE_S = 3.0
-"""Below the 5 s after which the server closes an idle connection, perhaps just as we write to it."""
-
 DRAIN_S = 0.1
-LINE_LIMIT_BYTES = 4 << 20
 CHARS_PER_TOKEN = 3.0
 DEFAULT_CONTEXT_TOKENS = 4096
 DEFAULT_PREFILL_TOKENS_S = 1000.0
@@ -62,7 +57,7 @@ class LlamaServer:
         context_tokens: int = 0,
         slots: int = 0,
     ) -> None:
-        self._address = upstream.address(base_url)
+        self._url = base_url
         self._local = upstream.is_local(base_url)
         self._headers = upstream.stream_headers(base_url)
         self._timeout_s = timeout_s
@@ -70,21 +65,12 @@ class LlamaServer:
         self._prefill_tokens_s = 0.0
         self._identity: tuple[str, ...] = ()
         self._control_tokens: frozenset[str] = frozenset()
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers={"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
-            limits=httpx.Limits(keepalive_expiry=KEPT_ALIVE_S),
-            # A proxy of the environment cannot reach this machine's own loopback.
-            trust_env=not self._local,
-            # Without TLS, loading the certificates would block the loop for 60 ms and more.
-            verify=not base_url.startswith("http:"),
-        )
+        self._client = upstream.client(base_url, api_key, timeout_s)
 
     async def describe(self) -> ModelInfo:
         props = await self._optional("GET", "/props", {}) or {}
         defaults = props.get("default_generation_settings")
-        context_tokens = _count(defaults, "n_ctx") if isinstance(defaults, Mapping) else 0
+        context_tokens = upstream.count(defaults, "n_ctx") if isinstance(defaults, Mapping) else 0
         name = self._model or _stem(props) or await self._listed_name()
         identity = (name, str(props.get("model_path", "")), str(context_tokens))
         if identity != self._identity:
@@ -93,7 +79,7 @@ class LlamaServer:
         return ModelInfo(
             name=name or "llama-server",
             context_tokens=self._context_tokens or context_tokens or DEFAULT_CONTEXT_TOKENS,
-            slots=self._slots or max(1, _count(props, "total_slots")),
+            slots=self._slots or max(1, upstream.count(props, "total_slots")),
             local=self._local,
             control_tokens=self._control_tokens,
             reads_ahead=True,
@@ -116,7 +102,7 @@ class LlamaServer:
     async def count_tokens(self, text: str) -> int:
         """Exact, including the token that the engine puts in front; an estimate where it has no /tokenize."""
         tokens = await self._token_count(text, add_special=True)
-        return math.ceil(len(text) / CHARS_PER_TOKEN) if tokens is None else tokens
+        return upstream.estimated_tokens(text, CHARS_PER_TOKEN) if tokens is None else tokens
 
     async def _token_count(self, text: str, *, add_special: bool) -> int | None:
         body = {"content": text, "add_special": add_special, "parse_special": True}
@@ -184,17 +170,13 @@ class LlamaServer:
     def _learn(self, event: Mapping[str, Any]) -> None:
         timings = _timings(event)
         speed = _number(timings, "prompt_per_second")
-        if _count(timings, "prompt_n") < MEASURABLE_TOKENS or speed <= 0:
+        if upstream.count(timings, "prompt_n") < MEASURABLE_TOKENS or speed <= 0:
             return
         before = self._prefill_tokens_s or speed
         self._prefill_tokens_s = before + PREFILL_WEIGHT * (speed - before)
 
     def _error(self, exc: Exception, *, text_arrived: bool) -> ProviderError:
-        if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
-            return ProviderDown(f"nothing answers at {self._address}")
-        if isinstance(exc, httpx.TimeoutException | TimeoutError):
-            return ProviderTimeout(f"no answer within {self._timeout_s:g} s")
-        return upstream.broken(text_arrived)
+        return upstream.failure(exc, self._url, self._timeout_s, text_arrived=text_arrived)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -242,7 +224,7 @@ async def _drain(events: AsyncIterator[Mapping[str, Any]]) -> None:
 
 async def _events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Mapping[str, Any], None]:
     """Server-sent events whose data is one JSON object each; older builds write `error: {…}` for a failure."""
-    async with aclosing(_lines(chunks)) as lines:
+    async with aclosing(upstream.lines(chunks)) as lines:
         async for line in lines:
             field, _, value = line.partition(b":")
             if field not in (b"data", b"error") or value.strip() == b"[DONE]":
@@ -251,21 +233,6 @@ async def _events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Mapping[str, A
             if not isinstance(event, dict):
                 raise ValueError("an event is not an object")
             yield {"error": event} if field == b"error" else event
-
-
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Lines without their end. httpx's own line reader also breaks at U+2028 and others, inside of JSON strings."""
-    pending: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        *complete, rest = chunk.split(b"\n")
-        for line in complete:
-            yield b"".join((*pending, line)).rstrip(b"\r")
-            pending, size = [], 0
-        pending.append(rest)
-        size += len(rest)
-        if size > LINE_LIMIT_BYTES:
-            raise ValueError("an event is too long")
 
 
 def _refusal(status: int, headers: Mapping[str, str], content: bytes, prompt: str) -> ProviderError:
@@ -279,19 +246,19 @@ def _reported(event: Mapping[str, Any], prompt: str) -> ProviderError:
 
 
 def _prompt_usage(progress: Mapping[str, Any]) -> Usage:
-    return Usage(_count(progress, "total", -1), _count(progress, "cache", -1), finish="")
+    return Usage(upstream.count(progress, "total", -1), upstream.count(progress, "cache", -1), finish="")
 
 
 def _usage(event: Mapping[str, Any]) -> Usage:
     timings = _timings(event)
-    prompt_tokens = _count(event, "tokens_evaluated", -1)
+    prompt_tokens = upstream.count(event, "tokens_evaluated", -1)
     # `tokens_cached` is what the slot holds in the end, with the answer; newer builds count the reuse in the timings.
-    cached_tokens = _count(timings, "cache_n", min(_count(event, "tokens_cached", -1), prompt_tokens))
+    cached_tokens = upstream.count(timings, "cache_n", min(upstream.count(event, "tokens_cached", -1), prompt_tokens))
     limited = event.get("stop_type") == "limit" or event.get("stopped_limit") is True
     return Usage(
         prompt_tokens=prompt_tokens,
         cached_tokens=cached_tokens,
-        output_tokens=_count(event, "tokens_predicted", -1),
+        output_tokens=upstream.count(event, "tokens_predicted", -1),
         prefill_tokens_s=_number(timings, "prompt_per_second"),
         finish="length" if limited else "stop",
     )
@@ -300,11 +267,6 @@ def _usage(event: Mapping[str, Any]) -> Usage:
 def _timings(event: Mapping[str, Any]) -> Mapping[str, Any]:
     timings = event.get("timings")
     return timings if isinstance(timings, Mapping) else {}
-
-
-def _count(raw: Mapping[str, Any], name: str, default: int = 0) -> int:
-    value = raw.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 def _number(raw: Mapping[str, Any], name: str) -> float:

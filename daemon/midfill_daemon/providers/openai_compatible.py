@@ -1,7 +1,6 @@
 """Any service with OpenAI's API, through its SDK: `/v1/completions` with a prompt or a suffix field, and chat."""
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -189,7 +188,7 @@ class OpenAICompatible:
 
     async def count_tokens(self, text: str) -> int:
         """An estimate: the API has no tokenizer."""
-        return math.ceil(len(text) / CHARS_PER_TOKEN)
+        return upstream.estimated_tokens(text, CHARS_PER_TOKEN)
 
     async def close(self) -> None:
         await self._client.close()

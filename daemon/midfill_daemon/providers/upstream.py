@@ -3,13 +3,30 @@
 import ipaddress
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from midfill_daemon.errors import ProviderDown, ProviderError, ProviderRejected, RateLimited, Truncated
+import httpx
+
+from midfill_daemon.errors import (
+    ProviderDown,
+    ProviderError,
+    ProviderRejected,
+    ProviderTimeout,
+    RateLimited,
+    Truncated,
+)
+
+CONNECT_S = 5.0
+KEPT_ALIVE_S = 3.0
+"""Below the 5 s after which llama-server closes an idle connection, perhaps just as we write to it."""
+
+LINE_LIMIT_BYTES = 4 << 20
+BYTES_PER_RARE_TOKEN = 2
+"""Of characters beyond ASCII; the older vocabularies know few of them."""
 
 REASON_CHARS = 160
 ECHO_CHARS = 16
@@ -19,6 +36,44 @@ LONGEST_RETRY_S = 3600.0
 REFUSED_KEY = (401, 403)
 TOO_MANY = 429
 LOADING = "loading model"
+
+
+def client(base_url: str, api_key: str, timeout_s: float) -> httpx.AsyncClient:
+    """A client of one service, for JSON."""
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers={"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
+        timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+        limits=httpx.Limits(keepalive_expiry=KEPT_ALIVE_S),
+        # A proxy of the environment cannot reach this machine's own loopback.
+        trust_env=not is_local(base_url),
+        # Without TLS, loading the certificates would block the loop for 60 ms and more.
+        verify=not base_url.startswith("http:"),
+    )
+
+
+def failure(exc: Exception, url: str, timeout_s: float, *, text_arrived: bool) -> ProviderError:
+    """The error for what httpx raises, a timeout, garbage or a missing end."""
+    if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
+        return ProviderDown(f"nothing answers at {address(url)}")
+    if isinstance(exc, httpx.TimeoutException | TimeoutError):
+        return ProviderTimeout(f"no answer within {timeout_s:g} s")
+    return broken(text_arrived)
+
+
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Lines without their end. httpx's own line reader also breaks at U+2028 and others, inside of JSON strings."""
+    pending: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        *complete, rest = chunk.split(b"\n")
+        for line in complete:
+            yield b"".join((*pending, line)).rstrip(b"\r")
+            pending, size = [], 0
+        pending.append(rest)
+        size += len(rest)
+        if size > LINE_LIMIT_BYTES:
+            raise ValueError("a line is too long")
 
 
 def refusal(status: int, headers: Mapping[str, str], body: Any, prompt: str, now: datetime) -> ProviderError:
@@ -75,6 +130,19 @@ def parsed(content: bytes) -> Any:
         return json.loads(content)
     except RecursionError as exc:
         raise ValueError("nested too deeply") from exc
+
+
+def estimated_tokens(text: str, chars_per_token: float) -> int:
+    """For a service without a tokenizer: rather too many than too few."""
+    plain = sum(map(str.isascii, text)) if not text.isascii() else len(text)
+    rare_bytes = len(text.encode("utf-8", "replace")) - plain
+    return math.ceil(plain / chars_per_token + rare_bytes / BYTES_PER_RARE_TOKEN)
+
+
+def count(raw: Mapping[str, Any], name: str, default: int = 0) -> int:
+    """A whole number in what a service says; `default` for anything else."""
+    value = raw.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 def reported_status(code: Any) -> int:

@@ -1,27 +1,34 @@
 """The completion task: text around the caret in, the missing middle out."""
 
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, get_args
 
-from midfill_daemon import contract, fim
+from midfill_daemon import contract, fim, unwrap
 from midfill_daemon.contract import CompletionRequest, Event, Priority, Raw, Shape, Snippet
 from midfill_daemon.errors import BadInput, Busy
 from midfill_daemon.gateway import Model, ModelCall
 from midfill_daemon.pipeline import Run, Task
 from midfill_daemon.providers import Generation, Message, Piece
 
-PROMPT_VERSION = "completion-1"
+PROMPT_VERSION = "completion-2"
 TEXT_LIMIT_CHARS = 200_000
 SNIPPET_LIMIT = 64
 OUTPUT_LIMIT_TOKENS = 1024
 OUTPUT_LIMIT_CHARS = 16 * OUTPUT_LIMIT_TOKENS
 """Only a service that takes no notice of the limit in tokens says more."""
-NEAR_LIMIT = 0.8
-"""Below this share of the budget an estimate from characters is safe; above it tokens are counted exactly."""
+PREFIX_SHARE = 0.75
+"""Of the room for the file's text, where prefix and suffix both want more than there is: what precedes matters more."""
+TURN_TOKENS = 16
+"""What a chat template, or a service that places the suffix by itself, puts around each text."""
+SLACK = 0.95
+STEPS = 8
+"""The start of a prefix that is cut moves by this part of the budget, in characters, not with every key: the KV cache
+holds what follows an unmoved start.
+"""
 
 
 # --- parse ---------------------------------------------------------------------------------------
@@ -115,6 +122,8 @@ async def route(request: CompletionRequest, run: Run) -> Plan:
         raise Busy("this editor asks too often; see `limits` in `midfill config`")
     model = await run.services.gateway.model("inline")
     stops = _line_stops(request) + fim.FORMATS[model.format].stops
+    if model.format == fim.CHAT:
+        stops += unwrap.suffix_stops(request.suffix)
     is_idle = request.max_tokens == 0 and not model.info.reads_ahead
     return Plan(request, model.revision(PROMPT_VERSION), model.format, stops, _lead(request, model), is_idle)
 
@@ -138,83 +147,148 @@ async def build(request: CompletionRequest, model: Model) -> Generation:
     if request.max_tokens == 0 and fim.FORMATS[model.format].is_prefix_first:
         # After the next key llama.cpp finds again only what stands before the caret, even with `n_cache_reuse`.
         request = replace(request, suffix="")
-    prefix = request.prefix.removesuffix(_lead(request, model))
-    parts = fim.Parts(prefix, request.suffix, request.path, request.repository, request.snippets, request.language)
+    return _generation(request, model)
+
+
+def _generation(request: CompletionRequest, model: Model) -> Generation:
+    """The call of `model` for `request` as it is."""
     generation = Generation(
-        max_tokens=min(request.max_tokens, model.tier.max_tokens),
+        max_tokens=min(request.max_tokens, model.output_tokens),
         temperature=model.tier.temperature,
         stops=_line_stops(request),
     )
-    if model.tier.mode == "chat":
-        return replace(generation, messages=_messages(parts))
     if model.info.suffix_field:
         context = "".join(f"{snippet.text}\n" for snippet in request.snippets)
         return replace(generation, prompt=context + request.prefix, suffix=request.suffix)
+    prefix = request.prefix.removesuffix(_lead(request, model))
+    parts = fim.Parts(prefix, request.suffix, request.path, request.repository, request.snippets, request.language)
     prompt = fim.render(model.format, parts)
+    if prompt.system:
+        # Without the line stop, at which a code fence would end the answer. The guard knows of both.
+        messages = (Message("system", prompt.system), Message("user", prompt.text))
+        return replace(generation, messages=messages, stops=prompt.stops)
     return replace(generation, prompt=prompt.text, stops=generation.stops + prompt.stops)
+
+
+# --- fit the request to the model's budget --------------------------------------------------------
 
 
 async def _fit(request: CompletionRequest, model: Model) -> CompletionRequest:
     """The request as the model's budget allows: whole snippets go first, then the far ends of the file."""
-    texts = [request.prefix, request.suffix, *(_shown(snippet) for snippet in request.snippets)]
-    estimate_tokens = sum(map(len, texts)) / model.info.chars_per_token
-    if estimate_tokens < model.prompt_tokens * NEAR_LIMIT:
+    if not _sees_suffix(model):
+        request = replace(request, suffix="")
+    alone = replace(request, snippets=())
+    if _certainly_fits(request, alone, model):
         return request
-    request = await _fit_text(request, model)
-    return replace(request, snippets=await _fit_snippets(request, model))
+    alone_tokens = await _prompt_tokens(alone, model)
+    if alone_tokens > model.prompt_tokens:
+        return await _fit_text(alone, model)
+    limit_tokens = min(model.prompt_tokens, alone_tokens + model.snippet_tokens)
+    best_first = sorted(range(len(request.snippets)), key=lambda index: -request.snippets[index].score)
+    kept = await _most(len(best_first), lambda count: _fits(_with(request, best_first[:count]), model, limit_tokens))
+    return _with(request, best_first[:kept])
+
+
+def _certainly_fits(request: CompletionRequest, alone: CompletionRequest, model: Model) -> bool:
+    """Whether nothing need be counted: no tokenizer makes more tokens than there are bytes."""
+    if len(request.prefix) + len(request.suffix) > model.prompt_tokens:
+        return False  # And nothing need be rendered to see that.
+    most_tokens = _bytes(request, model)
+    most_snippet_tokens = most_tokens - _bytes(alone, model) if request.snippets else 0
+    return most_tokens + _around(model) <= model.prompt_tokens and most_snippet_tokens <= model.snippet_tokens
+
+
+def _bytes(request: CompletionRequest, model: Model) -> int:
+    return len(_sent(request, model).encode("utf-8", "replace"))
+
+
+def _sees_suffix(model: Model) -> bool:
+    return model.info.suffix_field or fim.FORMATS[model.format].sees_suffix
+
+
+def _with(request: CompletionRequest, kept: Iterable[int]) -> CompletionRequest:
+    """`request` with some of its snippets, in the order given."""
+    return replace(request, snippets=tuple(request.snippets[index] for index in sorted(kept)))
+
+
+async def _most(limit: int, fits: Callable[[int], Awaitable[bool]]) -> int:
+    """The largest number up to `limit` that fits, by bisection from the top; 0 always does."""
+    low, high, tried = 0, limit, limit
+    while low < high:
+        low, high = (tried, high) if await fits(tried) else (low, tried - 1)
+        tried = (low + high + 1) // 2
+    return low
+
+
+async def _fits(request: CompletionRequest, model: Model, limit_tokens: int) -> bool:
+    return await _prompt_tokens(request, model) <= limit_tokens
+
+
+async def _prompt_tokens(request: CompletionRequest, model: Model) -> int:
+    """How many tokens all that is sent for `request` has."""
+    return await model.provider.count_tokens(_sent(request, model)) + _around(model)
+
+
+def _sent(request: CompletionRequest, model: Model) -> str:
+    generation = _generation(request, model)
+    return "".join((generation.prompt, generation.suffix, *(message.text for message in generation.messages)))
+
+
+def _around(model: Model) -> int:
+    """The tokens that others put around our texts."""
+    turns = 1 if model.info.suffix_field else 2 if fim.FORMATS[model.format].system else 0
+    return TURN_TOKENS * turns
 
 
 async def _fit_text(request: CompletionRequest, model: Model) -> CompletionRequest:
     """Shorten prefix and suffix at line ends until they fit on their own."""
-    count = model.provider.count_tokens
-    used_tokens = await count(request.prefix + request.suffix)
-    while used_tokens > model.prompt_tokens and request.prefix + request.suffix:
-        share = model.prompt_tokens / used_tokens * 0.95
-        prefix = _tail(request.prefix, int(len(request.prefix) * share))
-        suffix = _head(request.suffix, int(len(request.suffix) * share))
-        request = replace(request, prefix=prefix, suffix=suffix)
-        used_tokens = await count(prefix + suffix)
-    return request
+    request, frame_tokens = await _framed(request, model)
+    room_tokens = model.prompt_tokens - frame_tokens
+    texts_tokens = [await model.provider.count_tokens(text) for text in (request.prefix, request.suffix)]
+    step_chars = max(1, model.prompt_tokens // STEPS)
+    fitted = _cut(request, texts_tokens, room_tokens, step_chars)
+    while (used_tokens := await _prompt_tokens(fitted, model)) > model.prompt_tokens and _has_text(fitted):
+        room_tokens = int(room_tokens * min(SLACK, model.prompt_tokens / used_tokens))
+        fitted = _cut(request, texts_tokens, room_tokens, step_chars)
+    return fitted
 
 
-async def _fit_snippets(request: CompletionRequest, model: Model) -> tuple[Snippet, ...]:
-    """The best snippets that fit beside the text, in the order given; the lowest score goes first."""
-    room_tokens = model.prompt_tokens - await model.provider.count_tokens(request.prefix + request.suffix)
-    kept: set[int] = set()
-    for index in sorted(range(len(request.snippets)), key=lambda index: -request.snippets[index].score):
-        room_tokens -= await model.provider.count_tokens(_shown(request.snippets[index]))
-        if room_tokens < 0:
-            break
-        kept.add(index)
-    return tuple(snippet for index, snippet in enumerate(request.snippets) if index in kept)
+async def _framed(request: CompletionRequest, model: Model) -> tuple[CompletionRequest, int]:
+    """`request` and the tokens around its text; without the names of file and folder if they take half of the room."""
+    frame_tokens = await _prompt_tokens(replace(request, prefix="", suffix=""), model)
+    if frame_tokens <= model.prompt_tokens // 2 or not request.path + request.repository:
+        return request, frame_tokens
+    return await _framed(replace(request, path="", repository=""), model)
 
 
-def _shown(snippet: Snippet) -> str:
-    return f"{snippet.path}\n{snippet.text}\n"
+def _has_text(request: CompletionRequest) -> bool:
+    return bool(request.prefix or request.suffix)
 
 
-def _tail(text: str, limit_chars: int) -> str:
-    cut = text[max(0, len(text) - limit_chars) :]
-    return cut[cut.find("\n") + 1 :] or cut
+def _cut(request: CompletionRequest, texts_tokens: list[int], room_tokens: int, step_chars: int) -> CompletionRequest:
+    """The text next to the caret; the prefix gets three times the suffix, and each what the other leaves."""
+    prefix_tokens, suffix_tokens = texts_tokens
+    prefix_room = max(room_tokens * PREFIX_SHARE, room_tokens - suffix_tokens)
+    suffix_room = max(room_tokens * (1 - PREFIX_SHARE), room_tokens - prefix_tokens)
+    prefix = _tail(request.prefix, _share(request.prefix, prefix_room, prefix_tokens), step_chars)
+    suffix = _head(request.suffix, _share(request.suffix, suffix_room, suffix_tokens))
+    return replace(request, prefix=prefix, suffix=suffix)
+
+
+def _share(text: str, room_tokens: float, tokens: int) -> int:
+    """How many characters of a text of so many tokens the room takes."""
+    return int(len(text) * min(1.0, max(0.0, room_tokens) / max(1, tokens)))
+
+
+def _tail(text: str, limit_chars: int, step_chars: int) -> str:
+    surplus_chars = max(0, len(text) - limit_chars)
+    cut = text[-(-surplus_chars // step_chars) * step_chars :]
+    return cut if len(cut) == len(text) else cut[cut.find("\n") + 1 :] or cut
 
 
 def _head(text: str, limit_chars: int) -> str:
     cut = text[:limit_chars]
-    return cut[: cut.rfind("\n") + 1] or cut
-
-
-CHAT_SYSTEM = (
-    "You complete source code. Answer with the exact text that belongs at <COMPLETE/> and nothing else: "
-    "no explanation, no Markdown fence, no repetition of the text around it."
-)
-
-
-def _messages(parts: fim.Parts) -> tuple[Message, ...]:
-    context = "".join(f"File {snippet.path}:\n{snippet.text}\n\n" for snippet in parts.snippets)
-    return (
-        Message("system", CHAT_SYSTEM),
-        Message("user", f"{context}File {parts.path}:\n{parts.prefix}<COMPLETE/>{parts.suffix}"),
-    )
+    return cut if len(cut) == len(text) else cut[: cut.rfind("\n") + 1] or cut
 
 
 # --- handle ---------------------------------------------------------------------------------------
@@ -257,14 +331,19 @@ class CompletionGuard:
     _text: str = ""
     _sent: int = 0
     _started: bool = False
+    _stops: tuple[str, ...] = ()
     _beginnings: frozenset[str] = field(init=False)
     """Of all stops, without the stops themselves. A set, because it is asked for every token."""
     _longest: int = field(init=False)
     """Of the stops, in characters."""
 
     def __post_init__(self) -> None:
-        self._beginnings = _beginnings(self.plan.stops)
-        self._longest = max(map(len, self.plan.stops), default=0)
+        self._stop_at(self.plan.stops)
+
+    def _stop_at(self, stops: tuple[str, ...]) -> None:
+        self._stops = stops
+        self._beginnings = _beginnings(stops)
+        self._longest = max(map(len, stops), default=0)
 
     def feed(self, text: str) -> Iterable[Event]:
         self._text += text
@@ -281,18 +360,24 @@ class CompletionGuard:
 
     def _start(self, *, complete: bool) -> bool:
         """Clean the answer's first characters, once there are enough of them to see what they are."""
-        lead = self.plan.lead
+        lead, prefix = self.plan.lead, self.plan.request.prefix
         if not complete and len(self._text) < max(len(lead), 2):
             return False
-        self._text = self._text[_shared_length(lead, self._text) :]
-        self._text = fim.clean_start(self.plan.format, self.plan.request.prefix, self._text)
+        text = self._text[_shared_length(lead, self._text) :]
+        if self.plan.format == fim.CHAT:
+            unwrapped = unwrap.whole(prefix, text) if complete else unwrap.start(prefix, text)
+            if unwrapped is None or (not complete and len(unwrapped[0]) < 2):
+                return False
+            text, end = unwrapped
+            self._stop_at((*self.plan.stops, end) if end else self.plan.stops)
+        self._text = fim.clean_start(self.plan.format, prefix, text)
         self._started = True
         return True
 
     def _cut(self) -> None:
         """End the text at the first stop, if one is there, and where no model that counts its tokens would be."""
         fresh = max(0, self._sent - self._longest)
-        found = [at for stop in self.plan.stops if (at := self._text.find(stop, fresh)) >= 0]
+        found = [at for stop in self._stops if (at := self._text.find(stop, fresh)) >= 0]
         if len(self._text) >= OUTPUT_LIMIT_CHARS:
             found.append(OUTPUT_LIMIT_CHARS)
         if found:

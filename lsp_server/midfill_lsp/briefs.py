@@ -1,0 +1,174 @@
+"""What is known around each open document, kept ready for requests: surroundings, recent edits, similar pieces.
+
+All cold work is done here, in pauses: the outline of a document is made in another process, and imports are followed
+in steps of a few milliseconds.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from midfill_lsp.documents import Document
+from midfill_workspace import context, edits
+from midfill_workspace.context import Shelf, Surroundings
+from midfill_workspace.folder import Folder
+from midfill_workspace.pack import Snippet
+from midfill_workspace.project import Project
+from midfill_workspace.snapshot import Snapshot
+from midfill_workspace.symbol import Outline
+from midfill_workspace.window import Window
+
+Outliner = Callable[[str, str, str], Awaitable[Outline]]
+"""Path, language and text -> what they declare; takes as long as it takes, but not on this loop."""
+
+Locator = Callable[[str], tuple[Project, str] | None]
+"""Uri of a document -> the project that it belongs to, and its path in that."""
+
+NO_PROJECT = Folder((), lambda path: "")
+
+PAUSE_S, REST_S = 0.15, 2.0
+"""After such pauses in the changes of a document its surroundings, and what was changed, are looked at."""
+
+LONG_LINES = 20_000
+"""A longer document is not compared with what it was, nor cut into pieces."""
+
+KEPT_PIECES = 20
+"""Of so many documents, the last ones that were worked on, similar pieces are looked for."""
+
+
+@dataclass(slots=True)
+class Brief:
+    """Of one document. `around` is that of a moment ago while a newer one is being made."""
+
+    around: Surroundings | None = None
+    before: Sequence[str] | None = None
+    """The lines as they were before the changes that have not been noted yet."""
+    making: asyncio.Task[None] | None = None
+    timers: tuple[asyncio.TimerHandle, ...] = ()
+
+
+class Briefs:
+    """Of one window. No lock: one event loop owns this."""
+
+    def __init__(self, locate: Locator, outliner: Outliner, may_read: Callable[[Document], bool]) -> None:
+        self._locate, self._outliner, self._may_read = locate, outliner, may_read
+        self.on_outline: Callable[[str, Outline], None] = _nothing
+        """Told what an open document declares, whatever its file says."""
+        self._briefs: dict[str, Brief] = {}
+        self._recent: dict[str, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.shelf = Shelf()
+
+    def is_known(self, uri: str) -> bool:
+        """Whether the surroundings of an open document have been looked at."""
+        brief = self._briefs.get(uri)
+        return brief is not None and brief.around is not None
+
+    async def ready(self) -> None:
+        """Wait until nothing is being made any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def opened(self, document: Document) -> None:
+        self._forget(document.uri)
+        self._briefs[document.uri] = Brief()
+        self._shelve(document)
+        self.refresh(document)
+
+    def about_to_change(self, document: Document) -> None:
+        """Called before each change; what the document was before a run of changes is kept until they are noted."""
+        brief = self._briefs.get(document.uri)
+        if brief is not None and brief.before is None and len(document.lines) <= LONG_LINES:
+            brief.before = tuple(document.lines)
+
+    def changed(self, document: Document) -> None:
+        """Look at it again when the user pauses."""
+        brief = self._briefs.get(document.uri)
+        if brief is None:
+            return
+        loop = asyncio.get_running_loop()
+        _cancel(brief.timers)
+        brief.timers = (
+            loop.call_later(PAUSE_S, self.refresh, document),
+            loop.call_later(REST_S, self._rested, document),
+        )
+
+    def closed(self, document: Document) -> None:
+        """Its pieces stay until others take their place: a file that was just closed is still on the user's mind."""
+        self._forget(document.uri)
+
+    def refresh(self, document: Document) -> None:
+        """Make the surroundings anew; also when other files have changed."""
+        brief = self._briefs.get(document.uri)
+        if brief is not None and self._may_read(document) and len(document.lines) <= LONG_LINES:
+            if brief.making is not None:
+                brief.making.cancel()
+            brief.making = asyncio.create_task(self._make(brief, document))
+            self._tasks.add(brief.making)
+            brief.making.add_done_callback(self._tasks.discard)
+
+    def snippets(self, snapshot: Snapshot, view: Window, limit_chars: int) -> list[Snippet]:
+        """What to tell a model for this request; [] while nothing is known."""
+        brief = self._briefs.get(snapshot.uri)
+        if brief is None or brief.around is None or limit_chars <= 0:
+            return []
+        project, path = self._place(snapshot.uri, snapshot.path)
+        snapshot = replace(snapshot, path=path)
+        return context.assemble(context.question(snapshot, view, brief.around, project, self.shelf), limit_chars)
+
+    async def close(self) -> None:
+        for uri in tuple(self._briefs):
+            self._forget(uri)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _make(self, brief: Brief, document: Document) -> None:
+        lines = tuple(document.lines)
+        project, path = self._place(document.uri, document.path)
+        outline = await self._outliner(path, document.language, "".join(lines))
+        self.on_outline(document.uri, outline)
+        brief.around = await context.surroundings_in_steps(outline, lines, project, _breathe)
+
+    def _place(self, uri: str, path: str) -> tuple[Project, str]:
+        return self._locate(uri) or (NO_PROJECT, path)
+
+    def _rested(self, document: Document) -> None:
+        brief = self._briefs[document.uri]
+        if brief.before is not None and self._may_read(document):
+            made = edits.edit(document.path, brief.before, document.lines)
+            if made is not None:
+                self.shelf.edits.note(made)
+            self._shelve(document)
+        brief.before = None
+
+    def _shelve(self, document: Document) -> None:
+        """Its pieces may be told to other documents; of those worked on longest ago no longer."""
+        if not self._may_read(document) or len(document.lines) > LONG_LINES:
+            return
+        self._recent.pop(document.path, None)
+        self._recent[document.path] = None
+        self.shelf.library.put(document.path, document.lines)
+        while len(self._recent) > KEPT_PIECES:
+            oldest = next(iter(self._recent))
+            del self._recent[oldest]
+            self.shelf.library.drop(oldest)
+
+    def _forget(self, uri: str) -> None:
+        brief = self._briefs.pop(uri, None)
+        if brief is not None:
+            _cancel(brief.timers)
+            if brief.making is not None:
+                brief.making.cancel()
+
+
+def _cancel(timers: Sequence[asyncio.TimerHandle]) -> None:
+    for timer in timers:
+        timer.cancel()
+
+
+def _nothing(uri: str, outline: Outline) -> None:
+    """Nobody else is interested."""
+
+
+async def _breathe() -> None:
+    """Let everything else run that waits for the loop."""
+    await asyncio.sleep(0)

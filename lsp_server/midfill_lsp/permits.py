@@ -1,0 +1,103 @@
+"""Which open documents may be sent, and the reason why one may not."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from midfill_lsp.documents import Document, disk_path, is_file
+from midfill_lsp.settings import Settings
+from midfill_workspace import exclusion
+
+if TYPE_CHECKING:
+    from midfill_workspace.files import Workspace
+
+IGNORE_FILES = frozenset({".gitignore", ".midfillignore", "exclude"})
+"""A file of such a name that changed may change what is ignored."""
+
+
+IGNORE_GLOB = "**/{.gitignore,.midfillignore,.git/info/exclude}"
+"""What clients are asked to watch: without that, ignore files are read again when a document is opened or saved."""
+
+
+class Permits:
+    """The rules of one window. It reads ignore files, so it is asked at open, at save and at their changes, not per key."""
+
+    def __init__(self) -> None:
+        self._folders: tuple[Path, ...] = ()
+        self._workspaces: dict[Path, Workspace] = {}
+        self._rules = exclusion.Rules()
+        self._sends_ignored = False
+
+    def set_folders(self, uris: Sequence[str]) -> None:
+        self._folders = tuple(map(disk_path, filter(is_file, uris)))
+        self._workspaces.clear()
+
+    def configure(self, settings: Settings) -> None:
+        self._rules = exclusion.Rules(
+            globs=settings.exclude,
+            languages=settings.disabled_languages,
+            limit_chars=settings.max_file_chars,
+        )
+        self._sends_ignored = settings.send_ignored_files
+        self._workspaces.clear()
+
+    @property
+    def rules(self) -> exclusion.Rules:
+        """What the settings exclude besides the built-in rules."""
+        return self._rules
+
+    def forget(self) -> None:
+        """Ignore files may have changed, or a link may lead elsewhere."""
+        self._workspaces.clear()
+
+    def reason(self, document: Document) -> str:
+        """A key of `exclusion.REASONS`, or "" when the document may be sent."""
+        return self._by_text(document) or self._by_place(document.uri)
+
+    def _by_text(self, document: Document) -> str:
+        size_chars = sum(map(len, document.lines))
+        longest = max(map(len, document.lines))
+        reason = exclusion.excluded(document.path, size_chars, longest, document.language, self._rules)
+        return reason or ("binary" if any("\0" in line for line in document.lines) else "")
+
+    def _by_place(self, uri: str) -> str:
+        path = disk_path(uri)
+        folder = self._around(path)
+        if folder is not None:
+            return self._inside(path, folder)
+        return self._alone(path) if is_file(uri) else ""
+
+    def _inside(self, path: Path, folder: Path) -> str:
+        reason = self._workspace(folder).reason(path.relative_to(folder).as_posix())
+        if reason != "symlink_outside":
+            return reason
+        # It may lead into another folder of this window, whose rules then count.
+        real = Path(os.path.realpath(path))
+        other = next((root for root in self._folders if real.is_relative_to(os.path.realpath(root))), None)
+        if other is None:
+            return reason
+        return self._workspace(other).reason(real.relative_to(os.path.realpath(other)).as_posix())
+
+    def _alone(self, path: Path) -> str:
+        """Of a file outside of all folders: by its own name and by that of what it leads to, each in its own place."""
+        for name in dict.fromkeys((path, Path(os.path.realpath(path)))):
+            reason = exclusion.excluded(name.as_posix().lstrip("/"), 0, 0, "", BUILT_IN)
+            reason = reason or self._workspace(name.parent).reason(name.name)
+            if reason and reason != "symlink_outside":
+                return reason
+        return ""
+
+    def _around(self, path: Path) -> Path | None:
+        return max(filter(path.is_relative_to, self._folders), key=lambda folder: len(folder.parts), default=None)
+
+    def _workspace(self, folder: Path) -> "Workspace":
+        # Imported with the first document: it costs the start of the server some milliseconds.
+        from midfill_workspace.files import Workspace
+
+        if folder not in self._workspaces:
+            self._workspaces[folder] = Workspace(folder, self._rules, self._sends_ignored)
+        return self._workspaces[folder]
+
+
+BUILT_IN = exclusion.Rules()

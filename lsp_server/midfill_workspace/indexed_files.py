@@ -1,0 +1,54 @@
+"""Which files of a folder are indexed, and their text."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from midfill_workspace.exclusion import Rules
+from midfill_workspace.files import Text, Workspace
+
+LIMIT_BYTES = 1_000_000
+"""Larger files are data or generated."""
+
+HIDDEN_FOLDERS = ".*/"
+
+
+class Files(Protocol):
+    """Paths are relative to the root, with `/`."""
+
+    def walk(self) -> Iterator[str]:
+        """All files that may be read, in any order."""
+
+    def allowed(self, path: str) -> bool:
+        """Whether a file may be read, by its path alone; it need not exist."""
+
+    def read(self, path: str) -> str | None:
+        """Its text; None when it is not there, is no text, or may not be read after all."""
+
+
+class IndexedFiles:
+    """What may be read at all, without hidden folders, large files and names that are no Unicode."""
+
+    def __init__(self, root: Path, rules: Rules) -> None:
+        limit_chars = min(LIMIT_BYTES, rules.limit_chars)
+        self._workspace = Workspace(root, replace(rules, globs=(*rules.globs, HIDDEN_FOLDERS), limit_chars=limit_chars))
+
+    def walk(self) -> Iterator[str]:
+        return filter(_is_text, self._workspace.walk())
+
+    def allowed(self, path: str) -> bool:
+        return _is_text(path) and self._workspace.allowed(path)
+
+    def read(self, path: str) -> str | None:
+        found = self._workspace.read(path)
+        return found.text if isinstance(found, Text) and len(found.text) <= LIMIT_BYTES else None
+
+
+def _is_text(path: str) -> bool:
+    """Names that are no Unicode can neither be stored nor sent."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

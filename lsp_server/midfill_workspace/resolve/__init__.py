@@ -1,0 +1,1 @@
+"""Import -> files: one resolver for each language behind one interface."""

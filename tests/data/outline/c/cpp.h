@@ -1,0 +1,7 @@
+#ifndef CPP_H
+#define CPP_H
+class InHeader {
+public:
+    void run();
+};
+#endif

@@ -1,0 +1,3 @@
+function globally(x) end
+settings = { a = 1 }
+function settings.read() end

@@ -1,0 +1,5 @@
+class Q {}
+export = Q;
+export default {
+  name: "component",
+};
