@@ -163,7 +163,7 @@ RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("limits", "completions_burst"): (1, 100_000),
     ("tiers", "context_tokens"): (0, 100_000_000),
     ("tiers", "prompt_tokens"): (0, 100_000_000),
-    ("tiers", "context_share"): (0, 1),
+    ("tiers", "context_share"): (-1, 1),
     ("tiers", "max_tokens"): (1, 1_000_000),
     ("tiers", "temperature"): (0, 2),
     ("tiers", "timeout_s"): (0.1, 3600),

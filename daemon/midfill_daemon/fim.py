@@ -107,6 +107,7 @@ def _one_line(text: str, format_name: str) -> str:
     return defuse(" ".join(text.splitlines()), format_name)
 
 
+@lru_cache(maxsize=16)  # A prompt is rendered to be counted, and again to be sent.
 def defuse(text: str, format_name: str) -> str:
     """`text` with one space after the first character of whatever could be read as a control token.
 

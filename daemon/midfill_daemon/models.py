@@ -26,8 +26,8 @@ class Tier:
     """0: ask the service."""
     prompt_tokens: int = 0
     """The largest prompt to send; 0: chosen from the context length and the prefill speed."""
-    context_share: float = 0.5
-    """How much of the prompt pieces of other files may take."""
+    context_share: float = -1.0
+    """How much of the prompt pieces of other files may take; -1: what suits the length of the prompt."""
     max_tokens: int = 64
     temperature: float = 0.0
     timeout_s: float = 30.0

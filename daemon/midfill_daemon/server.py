@@ -121,7 +121,7 @@ def _ready(model: Model) -> InlineModel:
         revision=model.revision(completion.PROMPT_VERSION),
         context_tokens=model.info.context_tokens,
         prompt_tokens=model.prompt_tokens,
-        context_share=model.tier.context_share,
+        context_share=model.context_share,
         max_tokens=model.tier.max_tokens,
         chars_per_token=model.info.chars_per_token,
         prefill_tokens_s=model.info.prefill_tokens_s,

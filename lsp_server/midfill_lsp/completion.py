@@ -26,6 +26,9 @@ from midfill_workspace import scope
 from midfill_workspace.grammars import parser
 from midfill_workspace.snapshot import Snapshot
 
+PREPARING_S = 0.003
+"""What making a prompt takes: ranking what other files have to say, and looking for secrets in all of it."""
+
 AFTER_ANSWER_S = 0.002
 """An answer leaves before what follows it is asked for, which takes about a millisecond of this loop."""
 
@@ -104,11 +107,13 @@ async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
             joined = desk.flights.find(snapshot)
             if joined is None:
                 wait_s = _debounce_s(ask, desk) - watch.total_s
-                if await _is_over(over, wait_s, desk) or not ask.is_current():
+                flight = await _ready_to_start(ask, over, wait_s, desk)
+                if flight is None:
                     trace.outcome = "superseded"
                     return None
                 watch.lap("debounce")
-                joined, source = (_take_off(ask, desk), ""), "model"
+                _take_off(flight, desk)
+                joined, source = (flight, ""), "model"
             flight, added = joined
             answered = await desk.flights.answered(flight, added, over)
             watch.lap("model")
@@ -177,13 +182,22 @@ async def _is_over(over: asyncio.Future[None], wait_s: float, desk: Desk) -> boo
     return over.done()
 
 
-def _take_off(ask: Ask, desk: Desk) -> Flight:
-    """Start a generation; what it yields is cached even if nobody waits for it in the end."""
+async def _ready_to_start(ask: Ask, over: asyncio.Future[None], wait_s: float, desk: Desk) -> Flight | None:
+    """Wait for the debounce; its last milliseconds are spent on the prompt. None: a newer request came meanwhile."""
+    if await _is_over(over, wait_s - PREPARING_S, desk) or not ask.is_current():
+        return None
+    began_s = desk.clock()
     flight = Flight(ask.snapshot, _portion(scope.shape(ask.snapshot, ask.by_hand), desk))
+    flight.request = _request(flight, desk)
+    rest_s = min(wait_s, PREPARING_S) - (desk.clock() - began_s)
+    return None if await _is_over(over, rest_s, desk) or not ask.is_current() else flight
+
+
+def _take_off(flight: Flight, desk: Desk) -> None:
+    """Start a generation; what it yields is cached even if nobody waits for it in the end."""
     desk.next_stakes.earn()
     desk.elsewhere_stakes.earn()
     _start(flight, desk)
-    return flight
 
 
 def _portion(shape: Shape, desk: Desk) -> Portion:
@@ -287,15 +301,20 @@ def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
 # --- generations ----------------------------------------------------------------------------------
 
 
-def _start(flight: Flight, desk: Desk) -> None:
+def _request(flight: Flight, desk: Desk) -> CompletionRequest:
+    """All that leaves for a generation; the most work on the way to the model."""
     snapshot, portion = flight.snapshot, flight.portion
     prompt = desk.prompts.of(snapshot)
     flight.told = frozenset(each.path for each in prompt.snippets)
-    request = replace(
+    return replace(
         prompt.request(snapshot, desk.editor, max_tokens=portion.max_tokens, given=flight.text),
         shape=portion.shape,
         priority="speculative" if flight.guess else "interactive",
     )
+
+
+def _start(flight: Flight, desk: Desk) -> None:
+    portion, request = flight.portion, flight.request or _request(flight, desk)
     started_s = desk.clock()
 
     def store(landed: Flight) -> None:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+from midfill_daemon.contract import CompletionRequest
 from midfill_daemon.errors import MidfillError
 from midfill_lsp import fit, known, typed
 from midfill_lsp.answer import Answer, Guess, Known
@@ -37,6 +38,8 @@ class Flight:
     """Its text once it has ended and been shaped."""
     reused: float | None = None
     """The share of its prompt that the engine had read before."""
+    request: CompletionRequest | None = None
+    """What is sent for it, once that has been made."""
     told: frozenset[str] = frozenset()
     """The other files that the model was told of."""
     revision: str = ""

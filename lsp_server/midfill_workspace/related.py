@@ -66,6 +66,8 @@ def scene(outline: Outline, seen: Sequence[Visible], lines: Sequence[str]) -> Sc
 
 def rank(scene: Scene, wish: Wish, snapshot: Snapshot, limit: int = 120) -> list[Ranked]:
     """The likeliest declarations at this caret, best first."""
+    if not scene.seen:
+        return []
     gains: dict[int, float] = defaultdict(float)
     for index, gain in _gains(scene, wish, caret.words_near(snapshot, NEAR_LINES)):
         gains[index] += gain

@@ -226,7 +226,7 @@ def test_a_bad_url_is_named_and_never_quoted(url: str, problem: str, paths: Path
             "must be one of embedded, llama_server, ollama, openai_compatible, scripted, not 'http'",
         ),
         ("MIDFILL_TIER_INLINE", "ollama:127.0.0.1", "must be a URL like http://127.0.0.1:8080"),
-        ("MIDFILL_TIERS_INLINE_CONTEXT_SHARE", "1.5", "must be a number from 0 to 1, not 1.5"),
+        ("MIDFILL_TIERS_INLINE_CONTEXT_SHARE", "1.5", "must be a number from -1 to 1, not 1.5"),
         ("MIDFILL_TIER_INLINE", "embedded:x.gguf", "must be empty or an absolute path"),
     ],
 )

@@ -40,7 +40,7 @@ async def test_health_tells_what_the_editor_needs(tmp_path: Path) -> None:
     assert len(inline.revision) == 16
     assert (inline.ready, inline.name, inline.provider, inline.format) == (True, "m", "scripted", "prefix-only")
     assert (inline.context_tokens, inline.prompt_tokens, inline.max_tokens) == (4096, 256, 64)
-    assert inline.context_share == 0.5
+    assert inline.context_share == 0.0
     assert (inline.chars_per_token, inline.prefill_tokens_s, inline.local) == (2.5, 160.0, False)
 
 
