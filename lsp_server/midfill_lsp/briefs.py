@@ -40,9 +40,12 @@ KEPT_PIECES = 20
 class Brief:
     """Of one document. `around` is that of a moment ago while a newer one is being made."""
 
+    document: Document
     around: Surroundings | None = None
     before: Sequence[str] | None = None
     """The lines as they were before the changes that have not been noted yet."""
+    is_stale: bool = False
+    """Other files have changed since; looked at again when the document is asked about."""
     making: asyncio.Task[None] | None = None
     timers: tuple[asyncio.TimerHandle, ...] = ()
 
@@ -71,7 +74,7 @@ class Briefs:
 
     def opened(self, document: Document) -> None:
         self._forget(document.uri)
-        self._briefs[document.uri] = Brief()
+        self._briefs[document.uri] = Brief(document)
         self._shelve(document)
         self.refresh(document)
 
@@ -98,18 +101,30 @@ class Briefs:
         self._forget(document.uri)
 
     def refresh(self, document: Document) -> None:
-        """Make the surroundings anew; also when other files have changed."""
+        """Make the surroundings anew."""
         brief = self._briefs.get(document.uri)
         if brief is not None and self._may_read(document) and len(document.lines) <= LONG_LINES:
+            brief.is_stale = False
             if brief.making is not None:
                 brief.making.cancel()
             brief.making = asyncio.create_task(self._make(brief, document))
             self._tasks.add(brief.making)
             brief.making.add_done_callback(self._tasks.discard)
 
+    def others_changed(self) -> None:
+        """Other files may declare other things: what is asked about next is looked at again, and the last one now."""
+        for brief in self._briefs.values():
+            brief.is_stale = True
+        newest = next(reversed(self._recent), "")
+        for brief in self._briefs.values():
+            if brief.document.path == newest:
+                self.refresh(brief.document)
+
     def snippets(self, snapshot: Snapshot, view: Window, limit_chars: int) -> list[Snippet]:
         """What to tell a model for this request; [] while nothing is known."""
         brief = self._briefs.get(snapshot.uri)
+        if brief is not None and brief.is_stale:
+            self.refresh(brief.document)
         if brief is None or brief.around is None or limit_chars <= 0:
             return []
         project, path = self._place(snapshot.uri, snapshot.path)

@@ -53,9 +53,9 @@ class Session:
         self.feedback = Feedback(self.editor)
         self.client = client
         self.indexer = indexer or Indexer(client.cache, {})
-        self.indexer.on_progress, self.indexer.on_news = self._on_progress, self._on_news
+        self.indexer.on_progress = self._on_progress
         self.briefs = Briefs(self.indexer.project, self.indexer.outline, self._may_be_told)
-        self.briefs.on_outline = self.indexer.shown
+        self.briefs.on_outline, self.indexer.on_news = self.indexer.shown, self.briefs.others_changed
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
         self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
@@ -132,11 +132,6 @@ class Session:
             self.indexer.start(self._folders, self._permits.rules)
         else:
             self.indexer.stop()
-
-    def _on_news(self) -> None:
-        """Other files may declare other things than before."""
-        for document in self.documents.all():
-            self.briefs.refresh(document)
 
     def _on_progress(self, progress: str) -> None:
         if progress != self._progress:

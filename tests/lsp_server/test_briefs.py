@@ -143,6 +143,23 @@ async def test_pieces_of_a_document_outlive_it_but_not_many_others() -> None:
 
 
 @virtually
+async def test_when_other_files_change_the_last_document_is_looked_at_and_others_when_they_are_asked_about() -> None:
+    desk = Desk()
+    main, mail = desk.open(MAIN, TEXT), desk.open(MAIL, TEXT)
+    await desk.briefs.ready()
+    desk.outlined.clear()
+    desk.briefs.others_changed()
+    await desk.briefs.ready()
+    assert desk.outlined == ["shop/mail.py"]
+    for _ in range(2):
+        assert desk.ask(main, 2) != []
+        await desk.briefs.ready()
+    assert desk.ask(mail, 2) != []
+    assert desk.outlined == ["shop/mail.py", "shop/main.py"]
+    await desk.briefs.close()
+
+
+@virtually
 async def test_nothing_runs_after_the_end() -> None:
     desk = Desk()
     document = desk.open(MAIN, TEXT)
