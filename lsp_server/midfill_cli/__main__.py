@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from midfill_cli import complete, config, daemon, demo, doctor, log, models
+from midfill_cli import complete, config, context, daemon, demo, doctor, log, models
 from midfill_cli.verb import Context, Verb
 from midfill_daemon import logs
 from midfill_daemon.errors import MidfillError
@@ -15,6 +15,7 @@ VERBS: tuple[Verb, ...] = (
     doctor.VERB,
     models.VERB,
     complete.VERB,
+    context.VERB,
     config.VERB,
     daemon.VERB,
     log.VERB,

@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 
 from midfill_cli.editor import BY_HAND, Buffer, language_server
+from midfill_cli.place import offset, place, read
 from midfill_cli.verb import Context, Verb
-from midfill_daemon.errors import BadInput
-
-LIMIT_BYTES = 20_000_000
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +19,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
-    path, line, column = _place(context.arguments.place)
-    text = _read(path)
-    return asyncio.run(_complete(context, path, text, _offset(text, line, column)))
+    path, line, column = place(context.arguments.place)
+    text = read(path)
+    return asyncio.run(_complete(context, path, text, offset(text, line, column)))
 
 
 async def _complete(context: Context, path: Path, text: str, caret: int) -> int:
@@ -38,37 +36,6 @@ async def _complete(context: Context, path: Path, text: str, caret: int) -> int:
     if not context.arguments.json and (context.arguments.explain or not suggestion.text):
         print(f"({explanation})")
     return 0 if suggestion.text else 1
-
-
-def _place(place: str) -> tuple[Path, int, int]:
-    try:
-        name, line, column = place.rsplit(":", 2)
-        return Path(name).resolve(), int(line), int(column)
-    except ValueError as exc:
-        raise BadInput(f"{place}: must be FILE:LINE:COL") from exc
-
-
-def _read(path: Path) -> str:
-    """The file's text; bytes that are no UTF-8 become replacement characters, as in editors."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LIMIT_BYTES + 1)
-    except OSError as exc:
-        raise BadInput(f"{path}: {exc.strerror}") from exc
-    if len(raw) > LIMIT_BYTES:
-        raise BadInput(f"{path}: larger than {LIMIT_BYTES // 1_000_000} MB")
-    if b"\0" in raw[:8192]:
-        raise BadInput(f"{path}: a binary file")
-    return raw.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _offset(text: str, line: int, column: int) -> int:
-    lines = text.split("\n")
-    if not 1 <= line <= len(lines):
-        raise BadInput(f"line {line}: the file has {len(lines)}")
-    if not 1 <= column <= len(lines[line - 1]) + 1:
-        raise BadInput(f"column {column}: line {line} has {len(lines[line - 1])} characters")
-    return sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
 
 
 VERB = Verb("complete", "show the suggestion for one place in a file", _arguments, _run)

@@ -25,6 +25,7 @@ async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
         (folder / "binary").write_bytes(b"\x7fELF\0\0")
         (folder / "latin.py").write_bytes("größe = 1\ntotal = \n".encode("latin-1"))
         (folder / "empty.py").touch()
+        (folder / ".env").write_text("TOKEN=1\n")
         client = home.client()
         await client.connect()
         await client.close()
@@ -54,6 +55,9 @@ RUNS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "complete": (("complete", "a.py:2:9"), 0, "sum(values)"),
     "complete --json": (("complete", "--json", "a.py:2:9"), 0, '"text": "sum(values)"'),
     "complete, not UTF-8": (("complete", "latin.py:2:9"), 0, "sum(values)"),
+    "context": (("context", "a.py:2:9"), 0, "=== a.py, before the caret, about "),
+    "context --json": (("context", "--json", "a.py:2:9"), 0, '"prefix": "values = [1, 2]'),
+    "context of a file that is kept back": (("context", ".env:1:1"), 1, "Nothing is sent of this file. Files of this"),
     "models list": (("models", "list"), 0, "missing"),
     "models check": (("models", "check"), 0, "no model is here yet"),
     "version": (("--version",), 0, "."),

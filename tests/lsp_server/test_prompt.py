@@ -77,3 +77,16 @@ def test_a_request_holds_all_of_it() -> None:
     request = found.request(HERE, "window", max_tokens=7, given=" given")
     assert (request.prefix, request.suffix, request.max_tokens) == ("before given", "after", 7)
     assert (request.snippets, request.editor) == ((Snippet("a.py", "x"),), "window")
+
+
+SECRET = "ghp_" + "x7Kq2LmZ9pRtV4wYbN8s" + "D3fGhJ6cA1eU5oTi"
+
+
+def test_no_secret_leaves_in_any_part() -> None:
+    told = Told()
+    made = Prompts(prompts(told)._link, lambda *_: [Snippet("a.py", f'TOKEN = "{SECRET}"')])
+    snapshot = snapshot_of(f'one = "{SECRET}"\n‸\ntwo = "{SECRET}"')
+    request = made.of(snapshot).request(snapshot, "window", max_tokens=7, given=f'three = "{SECRET}"')
+    texts = [request.prefix, request.suffix, *(each.text for each in request.snippets)]
+    assert not any(SECRET[:12] in text for text in texts)
+    assert [text.count("x" * 36) for text in texts] == [2, 1, 1]
