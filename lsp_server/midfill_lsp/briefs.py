@@ -26,7 +26,7 @@ Locator = Callable[[str], tuple[Project, str] | None]
 
 NO_PROJECT = Folder((), lambda path: "")
 
-PAUSE_S, REST_S = 0.15, 2.0
+PAUSE_S, REST_S = 1.0, 2.0
 """After such pauses in the changes of a document its surroundings, and what was changed, are looked at."""
 
 LONG_LINES = 20_000
