@@ -100,6 +100,21 @@ class Briefs:
         """Its pieces stay until others take their place: a file that was just closed is still on the user's mind."""
         self._forget(document.uri)
 
+    def withdraw(self, document: Document) -> None:
+        """The document may not be read any more: nothing of it is told from now on."""
+        self._drop_pieces(document.path)
+        self.shelf.edits.forget(document.path)
+        brief = self._briefs.get(document.uri)
+        if brief is not None:
+            brief.around, brief.before = None, None
+
+    def forget_closed(self) -> None:
+        """What may be read has changed: of documents that are not open any more nobody says whether they may."""
+        still_open = {brief.document.path for brief in self._briefs.values()}
+        for path in [path for path in self._recent if path not in still_open]:
+            self._drop_pieces(path)
+            self.shelf.edits.forget(path)
+
     def refresh(self, document: Document) -> None:
         """Make the surroundings anew."""
         brief = self._briefs.get(document.uri)
@@ -163,9 +178,11 @@ class Briefs:
         self._recent[document.path] = None
         self.shelf.library.put(document.path, document.lines)
         while len(self._recent) > KEPT_PIECES:
-            oldest = next(iter(self._recent))
-            del self._recent[oldest]
-            self.shelf.library.drop(oldest)
+            self._drop_pieces(next(iter(self._recent)))
+
+    def _drop_pieces(self, path: str) -> None:
+        self._recent.pop(path, None)
+        self.shelf.library.drop(path)
 
     def _forget(self, uri: str) -> None:
         brief = self._briefs.pop(uri, None)

@@ -28,10 +28,11 @@ class Permits:
         self._workspaces: dict[Path, Workspace] = {}
         self._rules = exclusion.Rules()
         self._sends_ignored = False
+        self._told: dict[tuple[Path, str], bool] = {}
 
     def set_folders(self, uris: Sequence[str]) -> None:
         self._folders = tuple(map(disk_path, filter(is_file, uris)))
-        self._workspaces.clear()
+        self.forget()
 
     def configure(self, settings: Settings) -> None:
         self._rules = exclusion.Rules(
@@ -40,16 +41,26 @@ class Permits:
             limit_chars=settings.max_file_chars,
         )
         self._sends_ignored = settings.send_ignored_files
-        self._workspaces.clear()
+        self.forget()
 
     @property
     def rules(self) -> exclusion.Rules:
         """What the settings exclude besides the built-in rules."""
         return self._rules
 
+    def may_tell(self, uri: str, path: str) -> bool:
+        """Whether a piece of this file of the same folder may be sent along with a document."""
+        folder = self._around(disk_path(uri))
+        if folder is None:
+            return True
+        if (folder, path) not in self._told:
+            self._told[folder, path] = self._workspace(folder).allowed(path)
+        return self._told[folder, path]
+
     def forget(self) -> None:
         """Ignore files may have changed, or a link may lead elsewhere."""
         self._workspaces.clear()
+        self._told.clear()
 
     def reason(self, document: Document) -> str:
         """A key of `exclusion.REASONS`, or "" when the document may be sent."""

@@ -78,6 +78,10 @@ class Prompts:
     def forget(self, uri: str) -> None:
         self._settled.pop(uri, None)
 
+    def unsettle(self) -> None:
+        """What may be told has changed."""
+        self._settled.clear()
+
     def _told(self, snapshot: Snapshot) -> tuple[Snippet, ...]:
         limit_chars = self._link.context_chars
         view = window.cut(snapshot, self._link.prompt_chars - limit_chars)

@@ -231,8 +231,11 @@ class Session:
             self._drop(uri)
 
     def _judge_all(self) -> None:
+        """Other files than before may be sent."""
         for document in self.documents.all():
             self._judge(document)
+        self.briefs.forget_closed()
+        self.desk.prompts.unsettle()
 
     def _judge(self, document: Document) -> None:
         """Whether the document may be sent; it reads the whole text, so not at every key."""
@@ -240,6 +243,9 @@ class Session:
         if reason and self._excluded.get(document.uri) == "":
             self._drop(document.uri)
             self.warmth.cool()
+        if reason:
+            self.briefs.withdraw(document)
+            self.indexer.hidden(document.uri)
         self._excluded[document.uri] = reason
 
     # --- requests
@@ -302,7 +308,9 @@ class Session:
         if not self.desk.settings.context:
             return []
         found = self.briefs.snippets(snapshot, view, limit_chars)
-        return [Snippet(each.path, each.text, each.score) for each in found]
+        may_tell = self._permits.may_tell
+        told = [each for each in found if each.source == "tree" or may_tell(snapshot.uri, each.path)]
+        return [Snippet(each.path, each.text, each.score) for each in told]
 
     # --- pauses
 

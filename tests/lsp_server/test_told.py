@@ -118,6 +118,19 @@ async def test_an_unsaved_document_counts_as_it_is(tmp_path: Path) -> None:
         assert "def __init__(self, owner: str)" in await it.told(uri, 5)
 
 
+async def test_what_becomes_ignored_is_told_no_more(tmp_path: Path) -> None:
+    async with window(tmp_path) as it:
+        mail = it.open("shop/mail.py", "rare_word = other_word(third_word)\ndef send_invoice(to: str) -> None: ...\n")
+        uri = it.open("shop/main.py", f"{MAIN}rare_word = other_word(third_word, \n")
+        await it.known(uri)
+        assert "shop/mail.py" in await it.told(uri, 5)
+        (it.root / ".gitignore").write_text("hidden.py\nmail.py\n")
+        it.session.saved((it.root / ".gitignore").as_uri())
+        assert "shop/mail.py" not in await it.told(uri, 4)
+        it.session.closed(mail)
+        assert "shop/mail.py" not in await it.told(uri, 3)
+
+
 @pytest.mark.parametrize("options", [{"context": False}, {"index": False}])
 async def test_it_can_be_switched_off(tmp_path: Path, options: dict[str, bool]) -> None:
     async with window(tmp_path, **options) as it:
