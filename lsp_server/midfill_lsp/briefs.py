@@ -5,8 +5,9 @@ in steps of a few milliseconds.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from midfill_lsp.documents import Document
 from midfill_workspace import context, edits
@@ -28,6 +29,9 @@ NO_PROJECT = Folder((), lambda path: "")
 
 PAUSE_S, REST_S = 1.0, 2.0
 """After such pauses in the changes of a document its surroundings, and what was changed, are looked at."""
+
+TURN_S = 0.05
+"""Between two of many documents that were opened: keys come first."""
 
 LONG_LINES = 20_000
 """A longer document is not compared with what it was, nor cut into pieces."""
@@ -59,6 +63,9 @@ class Briefs:
         """Told what an open document declares, whatever its file says."""
         self._briefs: dict[str, Brief] = {}
         self._recent: dict[str, None] = {}
+        self._opened: dict[str, Document] = {}
+        """Those that nobody has looked at yet."""
+        self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.shelf = Shelf()
 
@@ -74,9 +81,10 @@ class Briefs:
 
     def opened(self, document: Document) -> None:
         self._forget(document.uri)
-        self._briefs[document.uri] = Brief(document)
-        self._shelve(document)
-        self.refresh(document)
+        self._briefs[document.uri] = Brief(document, is_stale=True)
+        self._opened[document.uri] = document
+        if self._looking is None or self._looking.done():
+            self._looking = self._begin(self._look_at_opened())
 
     def about_to_change(self, document: Document) -> None:
         """Called before each change; what the document was before a run of changes is kept until they are noted."""
@@ -122,9 +130,7 @@ class Briefs:
             brief.is_stale = False
             if brief.making is not None:
                 brief.making.cancel()
-            brief.making = asyncio.create_task(self._make(brief, document))
-            self._tasks.add(brief.making)
-            brief.making.add_done_callback(self._tasks.discard)
+            brief.making = self._begin(self._make(brief, document))
 
     def others_changed(self) -> None:
         """Other files may declare other things: what is asked about next is looked at again, and the last one now."""
@@ -149,7 +155,33 @@ class Briefs:
     async def close(self) -> None:
         for uri in tuple(self._briefs):
             self._forget(uri)
+        if self._looking is not None:
+            self._looking.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _look_at_opened(self) -> None:
+        """Editors open many documents at once: when they are done, look at the last one, then at one after the other.
+
+        Who asks about another one earlier has it looked at then.
+        """
+        opened = 0
+        while opened != len(self._opened):
+            opened = len(self._opened)
+            await asyncio.sleep(PAUSE_S)
+        for uri in [*self._opened][-1:]:
+            self.refresh(self._opened[uri])
+        while self._opened:
+            if len(self._opened) > KEPT_PIECES:
+                del self._opened[next(iter(self._opened))]
+                continue
+            self._shelve(self._opened.pop(next(iter(self._opened))))
+            await asyncio.sleep(TURN_S)
 
     async def _make(self, brief: Brief, document: Document) -> None:
         lines = tuple(document.lines)
@@ -186,6 +218,7 @@ class Briefs:
 
     def _forget(self, uri: str) -> None:
         brief = self._briefs.pop(uri, None)
+        self._opened.pop(uri, None)
         if brief is not None:
             _cancel(brief.timers)
             if brief.making is not None:

@@ -123,7 +123,7 @@ async def test_what_may_not_be_read_is_nowhere() -> None:
     mail = desk.open(MAIL, "rare_secret_word = other_secret_word\n")
     main = desk.open(MAIN, "rare_secret_word\nother_secret_word = ")
     desk.type(mail, 0, "3")
-    await asyncio.sleep(0)
+    await asyncio.sleep(module.REST_S + 1)
     assert desk.outlined == ["shop/main.py"]
     assert [each.path for each in desk.ask(main, 1)] == []
     assert desk.briefs.shelf.library.like(frozenset({"rare_secret_word"}), "shop/main.py") == []
@@ -134,10 +134,12 @@ async def test_what_may_not_be_read_is_nowhere() -> None:
 async def test_pieces_of_a_document_outlive_it_but_not_many_others() -> None:
     desk = Desk()
     mail = desk.open(MAIL, "rare_word = 1\nother_word = 2\n")
+    await desk.briefs.ready()
     desk.briefs.closed(mail)
     assert desk.briefs.shelf.library.like(frozenset({"rare_word"}), "") != []
     for number in range(module.KEPT_PIECES):
         desk.open(f"file:///w/f{number}.py", f"word_{number} = 1\n")
+    await desk.briefs.ready()
     assert desk.briefs.shelf.library.like(frozenset({"rare_word"}), "") == []
     await desk.briefs.close()
 
@@ -147,6 +149,9 @@ async def test_when_other_files_change_the_last_document_is_looked_at_and_others
     desk = Desk()
     main, mail = desk.open(MAIN, TEXT), desk.open(MAIL, TEXT)
     await desk.briefs.ready()
+    assert desk.ask(main, 2) == []
+    await desk.briefs.ready()
+    assert desk.outlined == ["shop/mail.py", "shop/main.py"]
     desk.outlined.clear()
     desk.briefs.others_changed()
     await desk.briefs.ready()
