@@ -1,7 +1,7 @@
 """The engine: a tree and the row of its language become an outline."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -176,10 +176,13 @@ def last_part(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+AS_MEMBER: Mapping[Kind, Kind] = {"function": "method", "variable": "field"}
+
+
 def _kind(row: Row, owner: str) -> Kind:
     if not owner:
         return row.kind
-    return {"function": "method", "variable": "field"}.get(row.kind, row.kind)  # type: ignore[return-value]
+    return AS_MEMBER.get(row.kind, row.kind)
 
 
 def _last_row(node: Node, row: Row) -> int:
