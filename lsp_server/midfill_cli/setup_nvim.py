@@ -47,7 +47,7 @@ def data_folder(environment: Mapping[str, str], platform: str = sys.platform) ->
     name = environment.get("NVIM_APPNAME") or "nvim"
     if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
         raise BadInput(f"NVIM_APPNAME: must be a name, not {name!r}")
-    usual = environment.get("LOCALAPPDATA", "") if windows else f"{environment.get('HOME', '')}/.local/share"
+    usual = Path(environment.get("LOCALAPPDATA", "")) if windows else Path(environment.get("HOME", ""), ".local/share")
     base = Path(environment.get("XDG_DATA_HOME") or usual)
     if not base.is_absolute():
         raise BadInput(f"there is no data folder of Neovim: set HOME or XDG_DATA_HOME to an absolute path, not {base}")
