@@ -111,7 +111,7 @@ def _model(job: Job) -> None:
     """A client without a model shows nothing; but where it cannot be fetched now, the client is installed all the same."""
     tier = config.load(job.paths, job.environment).tiers["inline"]
     if tier.provider != "embedded" or tier.url:
-        print(f"Model: {tier.provider} {tier.url or ''}, as configured".replace(" ,", ","))
+        print(f"Model: {' '.join(filter(None, (tier.provider, tier.url)))}, as configured")
         return
     if find_spec("xllamacpp") is None:
         print("Model: the embedded engine is not installed: pip install 'midfill[embedded]'")
