@@ -53,12 +53,13 @@ def plan_installation(
 
 def plan_removal(place: Path, written: Mapping[str, str]) -> list[Change]:
     """Takes back what was written and is still as it was; the rest is named and stays."""
-    files = ((path, content_of(path), written[name]) for name in written for path in [inside(place, name)])
-    return [
-        Change("delete" if digest(found) == checksum else "keep", path)
-        for path, found, checksum in files
-        if found is not None
-    ]
+    changes: list[Change] = []
+    for name, checksum in written.items():
+        path = inside(place, name)
+        found = content_of(path)
+        if found is not None:
+            changes.append(Change("delete" if digest(found) == checksum else "keep", path))
+    return changes
 
 
 def apply(changes: Sequence[Change]) -> None:
