@@ -5,13 +5,14 @@ import os
 import sys
 from importlib.metadata import version
 
-from midfill_cli import complete, config, context, daemon, demo, doctor, log, models
+from midfill_cli import complete, config, context, daemon, demo, doctor, log, models, setup
 from midfill_cli.verb import Context, Verb
 from midfill_daemon import logs
 from midfill_daemon.errors import MidfillError
 
 VERBS: tuple[Verb, ...] = (
     demo.VERB,
+    setup.VERB,
     doctor.VERB,
     models.VERB,
     complete.VERB,

@@ -12,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from midfill_cli import setup_nvim, setup_record, setup_vscode, shipped
 from midfill_cli.editor import language_server
+from midfill_cli.setup_record import Installed
 from midfill_cli.verb import Context, Verb
 from midfill_daemon import config, weights
 from midfill_daemon.client import Client
@@ -190,6 +192,26 @@ async def _grammars(_: Patient) -> list[Finding]:
     return [Finding("grammars", "ok", f"{loaded} languages are read by syntax{rest}")]
 
 
+async def _clients(patient: Patient) -> list[Finding]:
+    """What `midfill setup` has installed; nothing else is looked for, and no editor is started."""
+    server = shipped.server_program()
+    clients = [client for client in setup_record.load(patient.paths).values() if client.editor in CLIENTS]
+    findings = [_client(client, CLIENTS[client.editor](client, patient.paths, server)) for client in clients]
+    return findings or [Finding("clients", "ok", "none was installed by `midfill setup`, which lists what it can do")]
+
+
+def _client(client: Installed, complaint: str) -> Finding:
+    message = f"{client.editor}: {client.version} in {client.place}"
+    if not complaint:
+        return Finding("clients", "ok", message)
+    return Finding("clients", "warning", f"{message}: {complaint}", f"run `midfill setup {client.editor}`")
+
+
+CLIENTS: Mapping[str, Callable[[Installed, Paths, Path], str]] = {
+    setup_nvim.EDITOR: lambda client, _, server: setup_nvim.complaint(client, server),
+    **dict.fromkeys(setup_vscode.COMMANDS, setup_vscode.complaint),
+}
+
 Check = Callable[[Patient], Awaitable[list[Finding]]]
 CHECKS: Mapping[str, Check] = {
     "midfill": _installation,
@@ -200,6 +222,7 @@ CHECKS: Mapping[str, Check] = {
     "model": _model,
     "language server": _language_server,
     "grammars": _grammars,
+    "clients": _clients,
 }
 
 VERB = Verb("doctor", "say what works, what does not and what to do", _arguments, _run)

@@ -42,6 +42,12 @@ def _list(_: argparse.Namespace, paths: Paths) -> int:
     return 0
 
 
+def fetch(weight: weights.Weight, folder: Path) -> None:
+    """Get what is missing of the model, with a bar for a person. Raises ModelMissing where it cannot be had now."""
+    with _progress(weight.name) as report:
+        weights.pull(weight, folder, progress=report)
+
+
 def _pull(arguments: argparse.Namespace, paths: Paths) -> int:
     for name in arguments.names or tuple(weights.WEIGHTS):
         weight = weights.find(name)

@@ -60,6 +60,8 @@ RUNS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "context of a file that is kept back": (("context", ".env:1:1"), 1, "Nothing is sent of this file. Files of this"),
     "models list": (("models", "list"), 0, "missing"),
     "models check": (("models", "check"), 0, "no model is here yet"),
+    "setup": (("setup",), 0, "Nothing was changed."),
+    "setup of an editor without a client": (("setup", "helix"), 0, "midfill-lsp"),
     "version": (("--version",), 0, "."),
     "help": (("--help",), 0, "doctor"),
 }
@@ -79,6 +81,8 @@ REFUSALS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "an unknown verb": (("fly",), 2, "invalid choice"),
     "an unknown model": (("models", "pull", "nonesuch"), 1, "nonesuch"),
     "an unknown action": (("daemon", "jump"), 2, "invalid choice"),
+    "an unknown editor": (("setup", "ed"), 2, "invalid choice"),
+    "nothing to remove": (("setup", "vscode", "--remove"), 1, "has installed nothing in code, "),
     "not a number": (("log", "--last", "x"), 2, "invalid int"),
 }
 
@@ -110,7 +114,16 @@ async def test_doctor(home: Home) -> None:
     status, output, _ = await midfill(home, "doctor", "--json")
     findings = {finding["what"]: finding["verdict"] for finding in json.loads(output)}
     assert status == 0
-    assert set(findings) >= {"midfill", "folders", "configuration", "daemon", "model", "language server", "grammars"}
+    assert set(findings) >= {
+        "midfill",
+        "folders",
+        "configuration",
+        "daemon",
+        "model",
+        "language server",
+        "grammars",
+        "clients",
+    }
     assert "failed" not in findings.values()
 
 
