@@ -13,7 +13,7 @@ from pathlib import Path
 from midfill_daemon.errors import BadInput, NotFound
 
 PACKAGED = Path(__file__).parent / "clients"
-"""Where a wheel has them; `hatch_build.py` puts them there."""
+"""Where a wheel has them; `lsp_server/hatch_build.py` puts them there."""
 CHECKOUT = Path(__file__).parents[2]
 """Where an editable installation has them."""
 
