@@ -106,6 +106,14 @@ def accepted(ls: MidfillServer, trace_id: str) -> None:
     ls.session.feedback.accepted(trace_id)
 
 
+def partly_accepted(ls: MidfillServer, trace_id: str | None = None, chars: int | None = None) -> None:
+    ls.session.feedback.partly_accepted(trace_id or "", chars)
+
+
+def dismissed(ls: MidfillServer, trace_id: str | None = None) -> None:
+    ls.session.dismissed(trace_id or "")
+
+
 FEATURES: Mapping[str, Any] = {
     types.INITIALIZE: initialize,
     types.INITIALIZED: initialized,
@@ -123,4 +131,10 @@ OPTIONS: Mapping[str, Any] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: types.InlineCompletionOptions(),
 }
 
-COMMANDS: Mapping[str, Any] = {"midfill.explain": explain, "midfill.status": status, ACCEPTED: accepted}
+COMMANDS: Mapping[str, Any] = {
+    "midfill.explain": explain,
+    "midfill.status": status,
+    ACCEPTED: accepted,
+    "midfill.partlyAccepted": partly_accepted,
+    "midfill.dismissed": dismissed,
+}

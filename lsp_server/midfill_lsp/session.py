@@ -12,7 +12,7 @@ from lsprotocol import types
 
 from midfill_daemon.client import Client
 from midfill_daemon.contract import Snippet
-from midfill_lsp import completion, render, settings, status
+from midfill_lsp import completion, render, settings, status, typed
 from midfill_lsp.briefs import Briefs
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents, disk_path
@@ -23,6 +23,7 @@ from midfill_lsp.link import Link
 from midfill_lsp.permits import IGNORE_FILES, Permits
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
+from midfill_lsp.suggestion import Origin, Suggestion
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
 from midfill_workspace.snapshot import Snapshot
@@ -50,7 +51,7 @@ class Session:
     ) -> None:
         self.documents = Documents()
         self.editor = secrets.token_hex(6)
-        self.feedback = Feedback(self.editor)
+        self.feedback = Feedback(self.editor, self._lines_of, clock)
         self.client = client
         self.indexer = indexer or Indexer(client.cache, {})
         self.indexer.on_progress = self._on_progress
@@ -108,7 +109,7 @@ class Session:
         if self.client.is_connected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
-                    await self.feedback.post(self.client)
+                    await self.feedback.post_rest(self.client)
         await self.client.close()
         await ending
 
@@ -121,6 +122,7 @@ class Session:
         base = self._initial if isinstance(raw, Mapping) else self.desk.settings
         self.desk.settings, problems = settings.parse(raw, base)
         self._permits.configure(self.desk.settings)
+        self.feedback.switch(self.desk.settings.telemetry)
         self._judge_all()
         self._index()
         for problem in problems:
@@ -161,6 +163,7 @@ class Session:
 
     def opened(self, item: types.TextDocumentItem) -> None:
         self.documents.open(item)
+        self.feedback.watch.closed(item.uri, self._clock())
         self._broken.discard(item.uri)
         document = self.documents.get(item.uri)
         assert document is not None
@@ -175,13 +178,14 @@ class Session:
         before = self.documents.get(uri)
         if before is not None:
             self.briefs.about_to_change(before)
-        self.documents.change(uri, params.text_document.version, params.content_changes)
+        edits = self.documents.change(uri, params.text_document.version, params.content_changes)
         self._changed_s[uri] = self._clock()
         self.desk.rhythm.note(self._changed_s[uri])
         self._stir()
         document = self.documents.get(uri)
         if document is not None:
             self.desk.flights.judge(uri, document.lines)
+            self.feedback.changed(document, edits, [change.text for change in params.content_changes])
             self.briefs.changed(document)
 
     def saved(self, uri: str) -> None:
@@ -211,6 +215,7 @@ class Session:
         self.desk.prompts.forget(uri)
         self.documents.close(uri)
         self.desk.habits.forget(uri)
+        self.feedback.watch.closed(uri, self._clock())
         self._drop(uri)
         self._changed_s.pop(uri, None)
         self._excluded.pop(uri, None)
@@ -282,7 +287,7 @@ class Session:
             snapshot,
             by_hand=trace.by_hand,
             since_change_s=self._clock() - self._changed_s.get(uri, self._clock()),
-            excluded=self._kept_back(uri),
+            excluded=self._kept_back(uri) or self._dismissed_here(snapshot, trace),
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
         )
         self._stir()
@@ -293,11 +298,57 @@ class Session:
             return None
         if not trace.by_hand:
             self._pause(uri, params.position)
-        return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+        answer = render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+        self._watch(answer, trace, params)
+        return answer
 
     def _kept_back(self, uri: str) -> str:
         """Why nothing of the document may be sent, or ""."""
         return "out_of_sync" if uri in self._broken else self._excluded.get(uri, "")
+
+    # --- what becomes of suggestions
+
+    def _lines_of(self, uri: str) -> Sequence[str] | None:
+        document = self.documents.get(uri)
+        return document.lines if document else None
+
+    def _watch(self, answer: types.InlineCompletionList, trace: Trace, params: types.InlineCompletionParams) -> None:
+        """What the editor shows from now on; of several it shows the first."""
+        uri, now_s = params.text_document.uri, self._clock()
+        given = self._given(answer.items[0], trace, params, now_s) if answer.items else None
+        if given is None:
+            self.feedback.watch.cleared(uri, now_s)
+        else:
+            self.feedback.watch.answered(given)
+
+    def _given(
+        self, item: types.InlineCompletionItem, trace: Trace, params: types.InlineCompletionParams, now_s: float
+    ) -> Suggestion | None:
+        """An item as what it puts at the caret; None when it changes what stands before that."""
+        uri, where, text = params.text_document.uri, item.range, item.insert_text
+        assert where is not None
+        assert isinstance(text, str)
+        start, caret, end = (self.documents.snapshot(uri, at) for at in (where.start, params.position, where.end))
+        assert start is not None
+        assert caret is not None
+        assert end is not None
+        standing = caret.before[start.column :]
+        if not text.startswith(standing):
+            return None
+        origin = Origin(trace.language, trace.source, trace.model, self.desk.revision, trace.by_hand)
+        text = text.removeprefix(standing)
+        return Suggestion(trace.id, uri, origin, typed.place_of(caret), text, end.column - caret.column, now_s)
+
+    def _dismissed_here(self, snapshot: Snapshot, trace: Trace) -> str:
+        at_caret = self.feedback.watch.is_dismissed(snapshot.uri, (snapshot.line, snapshot.column))
+        return "dismissed" if at_caret and not trace.by_hand else ""
+
+    def dismissed(self, trace_id: str) -> None:
+        """The user wants this suggestion away, without an id the one that is shown; what still runs for it ends."""
+        uri = self.feedback.watch.dismissed(trace_id, self._clock())
+        if uri:
+            self._stir()
+            self._drop(uri)
 
     # --- what other files have to say
 

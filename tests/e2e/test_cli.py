@@ -141,7 +141,7 @@ async def test_the_last_request_in_words(home: Home) -> None:
     assert await midfill(home, "log", "--last") == (0, f"{told}\n", "")
     assert "(cache " in told
     _, output, _ = await midfill(home, "log", "--last", "--json")
-    assert json.loads(output)["data"]["outcome"] == "shown"
+    assert json.loads(output)["data"]["outcome"] == "answered"
     status, output, _ = await midfill(home, "log", "--last", "1")
     assert (status, output.count("\n"), "completion" in output) == (0, 1, True)
 

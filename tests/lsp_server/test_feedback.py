@@ -18,7 +18,7 @@ SHOWN = Trace(
     "secret/path.py",
     "python",
     by_hand=False,
-    outcome="shown",
+    outcome="answered",
     source="model",
     message="the daemon said this",
     rules=("scope_end", "repeats"),
