@@ -146,6 +146,10 @@ class Documents:
         text = document.lines[line].rstrip(LINE_ENDS)
         return types.Position(line, wire_column(text, column, CODECS[self.encoding]))
 
+    def caret(self, document: Document, position: types.Position) -> Caret:
+        """A place as the client counts it in our own terms; an impossible one is clamped."""
+        return self._caret(document.lines, position)
+
     def _apply(self, document: Document, change: types.TextDocumentContentChangeEvent) -> Edit:
         if not isinstance(change, types.TextDocumentContentChangePartial):
             before, document.lines = document.lines, split_lines(change.text)

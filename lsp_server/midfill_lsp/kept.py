@@ -43,7 +43,7 @@ class Accepted:
     def move(self, edit: Edit) -> None:
         """Go with an edit. What is inserted at either end is none of it, unless nothing else is left: an undo that is redone."""
         start, end = self.start, self.end
-        if edit.start >= end > start:
+        if edit.start >= end > start or (edit.end[0] < start[0] and not edit.lines_added):
             return
         if start == end == edit.start == edit.end:
             self.end = edit.after

@@ -12,7 +12,7 @@ from lsprotocol import types
 
 from midfill_daemon.client import Client
 from midfill_daemon.contract import Snippet
-from midfill_lsp import completion, render, settings, status, typed
+from midfill_lsp import completion, render, settings, status
 from midfill_lsp.briefs import Briefs
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents, disk_path
@@ -299,7 +299,7 @@ class Session:
         if not trace.by_hand:
             self._pause(uri, params.position)
         answer = render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
-        self._watch(answer, trace, params)
+        self._watch(answer, trace, document, params.position)
         return answer
 
     def _kept_back(self, uri: str) -> str:
@@ -312,32 +312,19 @@ class Session:
         document = self.documents.get(uri)
         return document.lines if document else None
 
-    def _watch(self, answer: types.InlineCompletionList, trace: Trace, params: types.InlineCompletionParams) -> None:
-        """What the editor shows from now on; of several it shows the first."""
-        uri, now_s = params.text_document.uri, self._clock()
-        given = self._given(answer.items[0], trace, params, now_s) if answer.items else None
-        if given is None:
-            self.feedback.watch.cleared(uri, now_s)
-        else:
-            self.feedback.watch.answered(given)
-
-    def _given(
-        self, item: types.InlineCompletionItem, trace: Trace, params: types.InlineCompletionParams, now_s: float
-    ) -> Suggestion | None:
-        """An item as what it puts at the caret; None when it changes what stands before that."""
-        uri, where, text = params.text_document.uri, item.range, item.insert_text
-        assert where is not None
-        assert isinstance(text, str)
-        start, caret, end = (self.documents.snapshot(uri, at) for at in (where.start, params.position, where.end))
-        assert start is not None
-        assert caret is not None
-        assert end is not None
-        standing = caret.before[start.column :]
-        if not text.startswith(standing):
-            return None
+    def _watch(
+        self, answer: types.InlineCompletionList, trace: Trace, document: Document, position: types.Position
+    ) -> None:
+        """What the editor shows from now on; of several suggestions it shows the first."""
+        now_s, watch = self._clock(), self.feedback.watch
+        found = [render.insertion(item, position, document, self.documents) for item in answer.items]
+        put = [each for each in found if each]
+        if not put:
+            watch.cleared(document.uri, now_s)
+            return
         origin = Origin(trace.language, trace.source, trace.model, self.desk.revision, trace.by_hand)
-        text = text.removeprefix(standing)
-        return Suggestion(trace.id, uri, origin, typed.place_of(caret), text, end.column - caret.column, now_s)
+        others = tuple(each.text for each in put[1:])
+        watch.answered(Suggestion(trace.id, document.uri, origin, *put[0], now_s, others))
 
     def _dismissed_here(self, snapshot: Snapshot, trace: Trace) -> str:
         at_caret = self.feedback.watch.is_dismissed(snapshot.uri, (snapshot.line, snapshot.column))

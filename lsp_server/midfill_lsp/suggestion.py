@@ -60,6 +60,8 @@ class Suggestion:
     replaced: int
     """How many characters behind the caret it replaces."""
     answered_s: float
+    others: tuple[str, ...] = ()
+    """What the user may choose instead; the client does not tell which it shows."""
     reached: int = 0
     """How much of it stands in the document."""
     furthest: int = 0
@@ -111,8 +113,13 @@ class Suggestion:
 
     def go_on(self, other: "Suggestion") -> None:
         self.names.append(other.id)
-        self.text = self.text[: self.reached] + other.rest
-        self.offered = max(self.offered, len(self.text))
+        self.show(other.rest, other.others)
+
+    def show(self, rest: str, others: Sequence[str] = ()) -> None:
+        """From now on this is on the screen where the rest of it was."""
+        standing = self.text[: self.reached]
+        self._choose(standing + rest)
+        self.others = tuple(standing + each for each in others)
 
     def follow(self, lines: Sequence[str], at_once: bool) -> bool:
         """Note how much of it a changed document has; False when the document says something else.
@@ -157,13 +164,21 @@ class Suggestion:
         if self.taken_from < 0:
             self.taken_from = begun
 
+    def _choose(self, text: str) -> None:
+        self.text = text
+        self.offered = max(self.offered, len(text))
+
     def _standing(self, lines: Sequence[str]) -> int | None:
-        if self.replaced:
-            beyond = replace(self.place, rest=self.place.rest[self.replaced :])
-            if typed.since(beyond, lines) == self.text:
-                return len(self.text)
+        """How much of it stands there, or of the first among the others that agrees when it does not."""
         added = typed.since(self.place, lines)
-        return None if added is None else standing(self.text, added)
+        beyond = replace(self.place, rest=self.place.rest[self.replaced :]) if self.replaced else None
+        added_over = typed.since(beyond, lines) if beyond else None
+        for text in (self.text, *self.others):
+            reached = len(text) if added_over == text else None if added is None else standing(text, added)
+            if reached is not None:
+                self._choose(text)
+                return reached
+        return None
 
     # --- what there is to tell
 

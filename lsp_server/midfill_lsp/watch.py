@@ -39,6 +39,12 @@ class Watch:
         self.cleared(given.uri, given.answered_s)
         self._open[given.uri] = given
 
+    def grew(self, name: str, rest: str) -> None:
+        """What an editor shows of a suggestion has become this; an earlier one is not shown any more."""
+        suggestion = self._find(name)
+        if suggestion is not None and suggestion.ended_s is None:
+            suggestion.show(rest)
+
     def cleared(self, uri: str, now_s: float) -> None:
         """Nothing is on the screen any more."""
         current = self._open.pop(uri, None)

@@ -76,6 +76,19 @@ ROWS: dict[str, tuple[list[Step], list[tuple[str, int]]]] = {
         [("wait", LONG), ("give", "sum(values) + 1"), ("insert", "sum(values) + 1")],
         [("shown", 0), ("accepted", 15)],
     ),
+    "grown where it stands": (
+        [("type", "su"), ("grow", "1", "m(values)\nmore"), ("insert", "m(values)\nmore")],
+        [("shown", 0), ("accepted", 14), ("typed", 2)],
+    ),
+    "grown too late": ([("type", "x"), ("grow", "1", "sum(values)\nmore")], []),
+    "another of several": (
+        [("give", "sum(values)", 0, "set(values)", "len(x)"), ("insert", "len(x)"), ("accepted", "2")],
+        [("shown", 0), ("accepted", 6)],
+    ),
+    "typed towards another of several": (
+        [("give", "sum(values)", 0, "set(values)"), ("type", "se"), ("insert", "t(values)")],
+        [("shown", 0), ("accepted", 9), ("typed", 2)],
+    ),
     "another one in its place": ([("wait", LONG), ("give", "len(x)"), ("wait", SHORT)], [("shown", 0)]),
     "cleared": ([("wait", LONG), ("clear",), ("wait", LONG)], [("shown", 0)]),
     "dismissed": ([("wait", SHORT), ("dismissed", "1")], [("shown", 0), ("dismissed", 0)]),

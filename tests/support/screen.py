@@ -42,13 +42,16 @@ class Screen:
 
     # --- the server
 
-    def give(self, text: str, replaced: int = 0) -> None:
-        """Answer a suggestion; the ids are "1", "2" and so on."""
+    def give(self, text: str, replaced: int = 0, *others: str) -> None:
+        """Answer a suggestion, or several; the ids are "1", "2" and so on."""
         self.given += 1
         snapshot = self.documents.snapshot(URI, self.position(self.caret))
         assert snapshot is not None
         place = typed.place_of(snapshot)
-        self.watch.answered(Suggestion(str(self.given), URI, ORIGIN, place, text, replaced, self.now_s))
+        self.watch.answered(Suggestion(str(self.given), URI, ORIGIN, place, text, replaced, self.now_s, others))
+
+    def grow(self, name: str, rest: str) -> None:
+        self.watch.grew(name, rest)
 
     def clear(self) -> None:
         self.watch.cleared(URI, self.now_s)
