@@ -233,6 +233,7 @@ class Session:
         if isinstance(uri, str) and method in (types.TEXT_DOCUMENT_DID_CHANGE, types.TEXT_DOCUMENT_DID_OPEN):
             log.warning("document.out_of_sync", extra={"method": method})
             self._broken.add(uri)
+            self.feedback.watch.closed(uri, self._clock())
             self._drop(uri)
 
     def _judge_all(self) -> None:

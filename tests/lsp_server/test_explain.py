@@ -137,6 +137,10 @@ def test_a_recorded_trace_is_explained_as_the_live_one_was(trace: Trace) -> None
     check(found, "this document")
 
 
+def test_what_an_earlier_version_recorded_as_shown_was_answered() -> None:
+    check(recorded("1", {"outcome": "shown", "source": "cache", "chars": 3}), "A suggestion of 3 characters was given")
+
+
 def test_every_recorded_field_can_be_read_back() -> None:
     assert FITTING.keys() == {field.name for field in fields(Trace)} - UNRECORDED
 

@@ -11,10 +11,11 @@ import pytest
 from lsprotocol import types
 
 from midfill_daemon.contract import InlineModel, Raw
+from midfill_lsp.kept import CHECKS_S
 from midfill_lsp.session import Session
 from midfill_lsp.suggestion import VISIBLE_S
 from support.daemons import Clock, soon
-from support.scripted_client import MODEL, ScriptedClient, healthy
+from support.scripted_client import MODEL, Nap, ScriptedClient, healthy
 
 ROOT = "file:///work/secret_project"
 URI = f"{ROOT}/secret_folder/a.py"
@@ -143,6 +144,33 @@ async def test_who_wants_none_of_it_is_obeyed(when: str) -> None:
         await worked_in(it)
         assert "A suggestion of 12 characters" in it.session.explain()
     assert rows_of(it.client) == []
+
+
+async def test_of_a_document_that_is_out_of_step_nothing_more_is_told() -> None:
+    async with window(["secret_value"]) as it:
+        it.open("x = ")
+        await it.item()
+        it.insert("secret_value")
+        it.session.lost_notification(types.TEXT_DOCUMENT_DID_CHANGE, {"textDocument": {"uri": URI}})
+    kept = [row["data"]["share"] for row in rows_of(it.client) if row["kind"] == "kept"]
+    assert kept == [None] * len(CHECKS_S)
+
+
+async def test_a_window_tells_while_it_is_open() -> None:
+    """All of the way: the task that posts asks for what has settled, and looks at what is kept."""
+    nap = Nap()
+    async with window(["secret_value"]) as it:
+        it.open("x = ")
+        await it.item()
+        it.insert("secret_value")
+        it.clock.now_s += CHECKS_S[0]
+        posting = asyncio.create_task(it.session.feedback.keep_posting(it.client, nap.sleep))
+        await soon(lambda: bool(nap.slept_s))
+        nap.end()
+        await soon(lambda: bool(it.client.posted))
+        posting.cancel()
+        told = [(row["kind"], row["data"].get("share")) for row in it.client.posted[-1]]
+    assert told == [("trace", None), ("shown", None), ("accepted", None), ("kept", 1.0)]
 
 
 async def test_the_selected_entry_of_a_list_is_followed_from_the_caret() -> None:
