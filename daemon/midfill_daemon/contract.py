@@ -46,6 +46,12 @@ class CompletionRequest:
     editor: str = ""
     """An opaque id of the editor window, so that its KV cache stays in one slot of the engine."""
 
+    def raw(self) -> Raw:
+        """As it travels. Not asdict: it copies deeply, and that takes as long as the ranking of the snippets."""
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        snippets = [{"path": each.path, "text": each.text, "score": each.score} for each in self.snippets]
+        return {**values, "snippets": snippets}
+
 
 # --- events, one JSON object a line --------------------------------------------------------------
 
