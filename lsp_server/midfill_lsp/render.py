@@ -1,4 +1,4 @@
-"""Our values -> LSP values, and what a rendered item does to the text. Besides `documents`, the only place that knows how a client counts positions."""
+"""Our values -> LSP values. Besides `documents`, the only place that knows how a client counts positions."""
 
 from typing import NamedTuple
 
