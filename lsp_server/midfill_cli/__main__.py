@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from midfill_cli import complete, config, context, daemon, demo, doctor, log, models, setup
+from midfill_cli import complete, config, context, daemon, demo, doctor, log, models, setup, stats
 from midfill_cli.verb import Context, Verb
 from midfill_daemon import logs
 from midfill_daemon.errors import MidfillError
@@ -20,7 +20,7 @@ VERBS: tuple[Verb, ...] = (
     config.VERB,
     daemon.VERB,
     log.VERB,
-    log.STATS,
+    stats.VERB,
 )
 
 

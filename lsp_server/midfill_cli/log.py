@@ -1,23 +1,31 @@
-"""`midfill log` and `midfill stats`: what was asked of the models, from the daemon's records."""
+"""`midfill log`: what was asked of the models and what editors report, from the daemon's records; and their removal."""
 
 import argparse
 import json
+import math
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from midfill_cli import verb
 from midfill_cli.verb import Context, Verb
+from midfill_daemon import records
 from midfill_daemon.paths import locate
 from midfill_daemon.records import feedback, requests
-from midfill_daemon.records.requests import Request, Summary
+from midfill_daemon.records.requests import Request
 from midfill_lsp.explain import explain
 from midfill_lsp.trace import OVERTAKEN, recorded
 
+DAY_S = 86_400
 SEARCHED = 200
 """How far back to look for a request that was not overtaken by the next key."""
 
 
-def _log_arguments(parser: argparse.ArgumentParser) -> None:
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", default="show", choices=("show", "purge"), help="purge: remove all of it, for good"
+    )
     parser.add_argument(
         "--last",
         type=int,
@@ -27,12 +35,17 @@ def _log_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many requests (default: 20); without a number: the last one, explained in words",
     )
-    parser.add_argument("--traces", action="store_true", help="show what the editors report instead of the model calls")
+    parser.add_argument(
+        "--traces", action="store_true", help="only what the editors report, instead of the model calls"
+    )
+    parser.add_argument("--keep-days", type=verb.days, metavar="N", help="purge only what is older than N days")
     parser.add_argument("--json", action="store_true", help="print JSON lines")
 
 
-def _log(context: Context) -> int:
+def _run(context: Context) -> int:
     database = locate(context.environment).database
+    if context.arguments.action == "purge":
+        return _purge(database, context.arguments)
     if context.arguments.last is None:
         return _explain_last(database, as_json=context.arguments.json)
     rows = (feedback if context.arguments.traces else requests).last(database, context.arguments.last)
@@ -45,6 +58,16 @@ def _log(context: Context) -> int:
             print(_request_line(row))
         else:
             print(f"{_time(row.at)}  {row.kind:<9} {row.trace}  {json.dumps(row.data)}")
+    return 0
+
+
+def _purge(database: Path, arguments: argparse.Namespace) -> int:
+    """The daemon need not run; one that does goes on writing to the same file."""
+    keep_days = arguments.keep_days
+    tables = ("feedback",) if arguments.traces else ("requests", "feedback")
+    # Rows that come from clocks ahead of ours are no younger than now.
+    gone = records.forget(database, tables, time.time() - keep_days * DAY_S if keep_days else math.inf)
+    print(f"{gone} rows removed" if gone else "There was nothing to remove.")
     return 0
 
 
@@ -79,31 +102,4 @@ def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")
 
 
-def _stats_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _stats(context: Context) -> int:
-    sums = requests.summary(locate(context.environment).database)
-    if context.arguments.json:
-        print(json.dumps([asdict(row) for row in sums]))
-        return 0
-    if not sums:
-        print("Nothing is recorded yet.")
-    for row in sums:
-        print(_sum_line(row))
-    return 0
-
-
-def _sum_line(row: Summary) -> str:
-    first = "no token" if row.first_token_ms is None else f"first token after {row.first_token_ms:.0f} ms on average"
-    reused = row.cached_tokens / row.prompt_tokens if row.prompt_tokens > 0 else 0.0
-    return (
-        f"{row.task} by {row.model or 'no model'} ({row.provider or '-'}): {row.calls} calls, {row.ok} ran to their end; "
-        f"{first}; "
-        f"{row.prompt_tokens} tokens in ({reused:.0%} from the KV cache), {row.output_tokens} out"
-    )
-
-
-VERB = Verb("log", "show the last model calls", _log_arguments, _log)
-STATS = Verb("stats", "show sums by task and model", _stats_arguments, _stats)
+VERB = Verb("log", "show the last model calls, or remove the records", _arguments, _run)

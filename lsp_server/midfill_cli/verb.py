@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+MOST_DAYS = 3650
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -21,3 +23,10 @@ class Verb:
     help: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Context], int]
+
+
+def days(text: str) -> int:
+    """An argument that is a number of days."""
+    if not text.isdecimal() or not 1 <= int(text[:6]) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"must be a number of days from 1 to {MOST_DAYS}")
+    return int(text)

@@ -226,7 +226,7 @@ def _finish(found: Known, ask: Ask, trace: Trace, watch: "Stopwatch") -> Fitted:
     trace.rules += fitted.rules
     trace.chars = len(fitted.text)
     if fitted.text:
-        trace.outcome, trace.reason = "shown", ""
+        trace.outcome, trace.reason = "answered", ""
     elif not trace.reason:
         trace.reason = trace.rules[-1] if trace.rules else "empty"
     return fitted

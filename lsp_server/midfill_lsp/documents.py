@@ -3,6 +3,7 @@
 import io
 import itertools
 import logging
+import operator
 import posixpath
 import re
 import weakref
@@ -19,6 +20,17 @@ log = logging.getLogger(__name__)
 
 Caret = tuple[int, int]
 """Line and column, in code points; the column never lies beyond the line's text or inside its line end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A range that was replaced, as it was counted before, and what to count anew behind it."""
+
+    start: Caret
+    end: Caret
+    after: Caret
+    """Where what stands there now ends."""
+    lines_added: int
 
 
 @dataclass(slots=True)
@@ -78,17 +90,21 @@ class Documents:
             generation=next(self._generations),
         )
 
-    def change(self, uri: str, version: int | None, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
-        """Applies the changes in their order, each to the result of the one before."""
+    def change(
+        self, uri: str, version: int | None, changes: Sequence[types.TextDocumentContentChangeEvent]
+    ) -> list[Edit]:
+        """Applies the changes in their order, each to the result of the one before; what each of them replaced."""
         document = self._open.get(uri)
         if document is None:
             log.debug("document.not_open", extra={"version": version, "changes": len(changes)})
-            return
+            return []
         if version is not None:
             document.version = version
+        edits: list[Edit] = []
         for change in changes:
-            self._apply(document, change)
+            edits.append(self._apply(document, change))
             document.generation = next(self._generations)
+        return edits
 
     def close(self, uri: str) -> None:
         self._open.pop(uri, None)
@@ -130,13 +146,19 @@ class Documents:
         text = document.lines[line].rstrip(LINE_ENDS)
         return types.Position(line, wire_column(text, column, CODECS[self.encoding]))
 
-    def _apply(self, document: Document, change: types.TextDocumentContentChangeEvent) -> None:
+    def caret(self, document: Document, position: types.Position) -> Caret:
+        """A place as the client counts it in our own terms; an impossible one is clamped."""
+        return self._caret(document.lines, position)
+
+    def _apply(self, document: Document, change: types.TextDocumentContentChangeEvent) -> Edit:
         if not isinstance(change, types.TextDocumentContentChangePartial):
-            document.lines = split_lines(change.text)
-            return
+            before, document.lines = document.lines, split_lines(change.text)
+            return _narrowed(before, document.lines)
         lines = document.writable()
         start, end = self._carets(lines, change.range)
+        count = len(lines)
         splice(lines, start, end, change.text)
+        return _edit(start, end, change.text, len(lines) - count)
 
     def _with_selected(self, lines: Sequence[str], selected: types.SelectedCompletionInfo) -> tuple[list[str], Caret]:
         start, end = self._carets(lines, selected.range)
@@ -184,6 +206,21 @@ def splice(lines: list[str], start: Caret, end: Caret, text: str) -> None:
         merged = lines[first] + merged
     lines[first : last + 1] = _split(merged)
     _close(lines)
+
+
+def _edit(start: Caret, end: Caret, text: str, lines_added: int) -> Edit:
+    line_start = max(text.rfind("\n"), text.rfind("\r")) + 1
+    column = len(text) - line_start if line_start else start[1] + len(text)
+    return Edit(start, end, (end[0] + lines_added, column), lines_added)
+
+
+def _narrowed(before: Sequence[str], after: Sequence[str]) -> Edit:
+    """What a change of the whole text comes to, in whole lines: some clients send no other."""
+    most = min(len(before), len(after))
+    above = next(itertools.compress(itertools.count(), map(operator.ne, before, after)), most)
+    differs = map(operator.ne, reversed(before), reversed(after))
+    below = min(next(itertools.compress(itertools.count(), differs), most), most - above)
+    return Edit((above, 0), (len(before) - below, 0), (len(after) - below, 0), len(after) - len(before))
 
 
 def _split(text: str) -> list[str]:

@@ -47,6 +47,7 @@ REASONS: Mapping[str, str] = {
     "not_open": "The editor has not opened this document with the server.",
     "out_of_sync": "The editor sent an edit that could not be understood; close and reopen the file.",
     "slow": "The model is too slow or fails too often; ask by hand, it is tried again every ten seconds.",
+    "dismissed": "You dismissed it here; it comes back when you type on, or ask by hand.",
     "stale": "The text changed before the answer came.",
 }
 
@@ -62,7 +63,7 @@ def explain(trace: Trace | None) -> str:
 
 def _what(trace: Trace) -> str:
     place = trace.path or "this document"
-    if trace.outcome == "shown":
+    if trace.outcome == "answered":
         # A recorded trace may come from a later version, whose sources and rules have no words here.
         source = SOURCES.get(trace.source, "").format(model=trace.model or "you configured")
         return f"A suggestion of {trace.chars} characters was given in {place}." + (f" {source}." if source else "")
@@ -87,7 +88,7 @@ def _sentence(text: str) -> str:
 
 def _changes(trace: Trace) -> str:
     changes = [fit.RULES[rule] for rule in trace.rules if rule in fit.RULES]
-    return " ".join(("It was fitted:", *changes)) if trace.outcome == "shown" and changes else ""
+    return " ".join(("It was fitted:", *changes)) if trace.outcome == "answered" and changes else ""
 
 
 def _told(trace: Trace) -> str:

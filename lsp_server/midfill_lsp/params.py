@@ -1,7 +1,7 @@
 """Decoded JSON params -> lsprotocol values: strict about types, with the repairs that real clients need."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cattrs import BaseValidationError, Converter, StructureHandlerNotFoundError, transform_error
@@ -58,6 +58,16 @@ def structure(converter: Converter, method: str, raw: object) -> Any:
         return converter.structure(repair(converter, raw), kind)
     except UNPARSABLE as second:
         raise BadParams(_explain(second)) from None
+
+
+def optional(arguments: Sequence[object], *kinds: type) -> list[Any]:
+    """The arguments of a command, of which any may be missing or null. Raises BadParams."""
+    if len(arguments) > len(kinds):
+        raise BadParams(f"arguments: must be {len(kinds)} at most")
+    for place, (value, kind) in enumerate(zip(arguments, kinds, strict=False)):
+        if value is not None and type(value) is not kind:
+            raise BadParams(f"arguments[{place}]: must be {kind.__name__}")
+    return [*arguments, *[None] * (len(kinds) - len(arguments))]
 
 
 def params_type(method: str) -> Any:

@@ -1,9 +1,12 @@
 """Our values -> LSP values. Besides `documents`, the only place that knows how a client counts positions."""
 
+from typing import NamedTuple
+
 from lsprotocol import types
 
-from midfill_lsp.documents import Documents
+from midfill_lsp.documents import Document, Documents
 from midfill_lsp.fit import Fitted
+from midfill_lsp.typed import Place
 from midfill_workspace.snapshot import Snapshot
 
 ACCEPTED = "midfill.accepted"
@@ -35,3 +38,27 @@ def inline_items(
         command=types.Command(title="Midfill: accepted", command=ACCEPTED, arguments=[trace_id]),
     )
     return types.InlineCompletionList(items=[item])
+
+
+class Insertion(NamedTuple):
+    """A text at a caret, and how many characters behind it give way."""
+
+    place: Place
+    text: str
+    replaced: int
+
+
+def insertion(
+    item: types.InlineCompletionItem, position: types.Position, document: Document, documents: Documents
+) -> Insertion | None:
+    """What an item puts at the caret; None when it changes what stands before that."""
+    assert item.range is not None
+    assert isinstance(item.insert_text, str)
+    caret = documents.caret(document, position)
+    start, end = (documents.caret(document, at) for at in (item.range.start, item.range.end))
+    line = document.lines[caret[0]]
+    standing = line[start[1] : caret[1]]
+    if not start <= caret <= end or end[0] != start[0] or not item.insert_text.startswith(standing):
+        return None
+    place = Place(caret[0], line[: caret[1]], line[caret[1] :], len(document.lines))
+    return Insertion(place, item.insert_text.removeprefix(standing), end[1] - caret[1])

@@ -9,6 +9,7 @@ from lsprotocol import types
 
 from midfill_daemon.client import Client
 from midfill_lsp.indexer import WATCHED, Indexer
+from midfill_lsp.params import optional
 from midfill_lsp.permits import IGNORE_GLOB
 from midfill_lsp.render import ACCEPTED
 from midfill_lsp.session import Session
@@ -106,6 +107,16 @@ def accepted(ls: MidfillServer, trace_id: str) -> None:
     ls.session.feedback.accepted(trace_id)
 
 
+def partly_accepted(ls: MidfillServer, *arguments: Any) -> None:
+    trace_id, chars = optional(arguments, str, int)
+    ls.session.feedback.partly_accepted(trace_id or "", chars)
+
+
+def dismissed(ls: MidfillServer, *arguments: Any) -> None:
+    (trace_id,) = optional(arguments, str)
+    ls.session.dismissed(trace_id or "")
+
+
 FEATURES: Mapping[str, Any] = {
     types.INITIALIZE: initialize,
     types.INITIALIZED: initialized,
@@ -123,4 +134,10 @@ OPTIONS: Mapping[str, Any] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: types.InlineCompletionOptions(),
 }
 
-COMMANDS: Mapping[str, Any] = {"midfill.explain": explain, "midfill.status": status, ACCEPTED: accepted}
+COMMANDS: Mapping[str, Any] = {
+    "midfill.explain": explain,
+    "midfill.status": status,
+    ACCEPTED: accepted,
+    "midfill.partlyAccepted": partly_accepted,
+    "midfill.dismissed": dismissed,
+}

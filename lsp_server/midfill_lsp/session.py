@@ -23,6 +23,7 @@ from midfill_lsp.link import Link
 from midfill_lsp.permits import IGNORE_FILES, Permits
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
+from midfill_lsp.suggestion import Origin, Suggestion
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
 from midfill_workspace.snapshot import Snapshot
@@ -50,7 +51,7 @@ class Session:
     ) -> None:
         self.documents = Documents()
         self.editor = secrets.token_hex(6)
-        self.feedback = Feedback(self.editor)
+        self.feedback = Feedback(self.editor, self._lines_of, clock)
         self.client = client
         self.indexer = indexer or Indexer(client.cache, {})
         self.indexer.on_progress = self._on_progress
@@ -108,7 +109,7 @@ class Session:
         if self.client.is_connected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
-                    await self.feedback.post(self.client)
+                    await self.feedback.post_rest(self.client)
         await self.client.close()
         await ending
 
@@ -121,6 +122,7 @@ class Session:
         base = self._initial if isinstance(raw, Mapping) else self.desk.settings
         self.desk.settings, problems = settings.parse(raw, base)
         self._permits.configure(self.desk.settings)
+        self.feedback.switch(self.desk.settings.telemetry)
         self._judge_all()
         self._index()
         for problem in problems:
@@ -161,6 +163,7 @@ class Session:
 
     def opened(self, item: types.TextDocumentItem) -> None:
         self.documents.open(item)
+        self.feedback.watch.closed(item.uri, self._clock())
         self._broken.discard(item.uri)
         document = self.documents.get(item.uri)
         assert document is not None
@@ -175,13 +178,14 @@ class Session:
         before = self.documents.get(uri)
         if before is not None:
             self.briefs.about_to_change(before)
-        self.documents.change(uri, params.text_document.version, params.content_changes)
+        edits = self.documents.change(uri, params.text_document.version, params.content_changes)
         self._changed_s[uri] = self._clock()
         self.desk.rhythm.note(self._changed_s[uri])
         self._stir()
         document = self.documents.get(uri)
         if document is not None:
             self.desk.flights.judge(uri, document.lines)
+            self.feedback.changed(document, edits, [change.text for change in params.content_changes])
             self.briefs.changed(document)
 
     def saved(self, uri: str) -> None:
@@ -211,6 +215,7 @@ class Session:
         self.desk.prompts.forget(uri)
         self.documents.close(uri)
         self.desk.habits.forget(uri)
+        self.feedback.watch.closed(uri, self._clock())
         self._drop(uri)
         self._changed_s.pop(uri, None)
         self._excluded.pop(uri, None)
@@ -228,6 +233,7 @@ class Session:
         if isinstance(uri, str) and method in (types.TEXT_DOCUMENT_DID_CHANGE, types.TEXT_DOCUMENT_DID_OPEN):
             log.warning("document.out_of_sync", extra={"method": method})
             self._broken.add(uri)
+            self.feedback.watch.closed(uri, self._clock())
             self._drop(uri)
 
     def _judge_all(self) -> None:
@@ -282,7 +288,7 @@ class Session:
             snapshot,
             by_hand=trace.by_hand,
             since_change_s=self._clock() - self._changed_s.get(uri, self._clock()),
-            excluded=self._kept_back(uri),
+            excluded=self._kept_back(uri) or self._dismissed_here(snapshot, trace),
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
         )
         self._stir()
@@ -293,11 +299,44 @@ class Session:
             return None
         if not trace.by_hand:
             self._pause(uri, params.position)
-        return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+        answer = render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+        self._watch(answer, trace, document, params.position)
+        return answer
 
     def _kept_back(self, uri: str) -> str:
         """Why nothing of the document may be sent, or ""."""
         return "out_of_sync" if uri in self._broken else self._excluded.get(uri, "")
+
+    # --- what becomes of suggestions
+
+    def _lines_of(self, uri: str) -> Sequence[str] | None:
+        document = self.documents.get(uri)
+        return document.lines if document else None
+
+    def _watch(
+        self, answer: types.InlineCompletionList, trace: Trace, document: Document, position: types.Position
+    ) -> None:
+        """What the editor shows from now on; of several suggestions it shows the first."""
+        now_s, watch = self._clock(), self.feedback.watch
+        found = [render.insertion(item, position, document, self.documents) for item in answer.items]
+        put = [each for each in found if each]
+        if not put:
+            watch.cleared(document.uri, now_s)
+            return
+        origin = Origin(trace.language, trace.source, trace.model, self.desk.revision, trace.by_hand)
+        others = tuple(each.text for each in put[1:])
+        watch.answered(Suggestion(trace.id, document.uri, origin, *put[0], now_s, others))
+
+    def _dismissed_here(self, snapshot: Snapshot, trace: Trace) -> str:
+        at_caret = self.feedback.watch.is_dismissed(snapshot.uri, (snapshot.line, snapshot.column))
+        return "dismissed" if at_caret and not trace.by_hand else ""
+
+    def dismissed(self, trace_id: str) -> None:
+        """The user wants this suggestion away, without an id the one that is shown; what still runs for it ends."""
+        uri = self.feedback.watch.dismissed(trace_id, self._clock())
+        if uri:
+            self._stir()
+            self._drop(uri)
 
     # --- what other files have to say
 

@@ -41,6 +41,8 @@ class Settings:
     """Whether to ask ahead of the user: "always" also on battery and on a busy machine."""
     speculation_tokens_per_minute: int | None = None
     """The most that may be generated ahead of the user; None: what suits the model (see `governor`)."""
+    telemetry: bool = True
+    """Whether the user's own daemon stores what becomes of suggestions: numbers and names, never a text or a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ FIELDS: Mapping[str, Field] = {
     "index": Field("index", _flag),
     "speculation": Field("speculation", _choice(*get_args(Speculation))),
     "speculationTokensPerMinute": Field("speculation_tokens_per_minute", _count(0, 1_000_000)),
+    "telemetry": Field("telemetry", _flag),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from midfill_daemon.contract import Raw
 
-Outcome = Literal["shown", "nothing", "superseded", "cancelled", "failed", "off"]
+Outcome = Literal["answered", "nothing", "superseded", "cancelled", "failed", "off"]
 Source = Literal["", "cache", "typed-through", "model", "flight", "speculation"]
 
 OVERTAKEN: frozenset[Outcome] = frozenset({"superseded", "cancelled"})
@@ -58,6 +58,9 @@ UNRECORDED = frozenset({"id", "path", "message"})
 
 def recorded(trace_id: str, data: Raw) -> Trace:
     """A trace as it was posted to the daemon. What another version wrote in another way counts as not there."""
+    if data.get("outcome") == "shown":
+        # So it was called when what had been answered was taken to have been seen.
+        data = {**data, "outcome": "answered"}
     known = {name: data[name] for name, fits in FITTING.items() if name in data and fits(data[name])}
     known["rules"] = tuple(known.get("rules", ()))
     return Trace(**{"id": trace_id, "path": "", "language": "", "by_hand": False, **known})

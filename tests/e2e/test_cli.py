@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support.processes import MIDFILL, Home, after, living_in, script, soon
+from midfill_daemon.records import feedback
+from support.processes import MIDFILL, Home, after, editing, ended, living_in, script, soon, stop_daemon
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,6 +84,8 @@ REFUSALS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "an unknown action": (("daemon", "jump"), 2, "invalid choice"),
     "an unknown editor": (("setup", "ed"), 2, "invalid choice"),
     "nothing to remove": (("setup", "vscode", "--remove"), 1, "has installed nothing in code, "),
+    "no number of days": (("stats", "--days", "0"), 2, "must be a number of days"),
+    "an endless number of days": (("log", "purge", "--keep-days", "9" * 5000), 2, "must be a number of days"),
     "not a number": (("log", "--last", "x"), 2, "invalid int"),
 }
 
@@ -146,6 +149,38 @@ async def test_log_and_stats(home: Home) -> None:
         assert (await midfill(home, verb, "--json"))[0] == 0
 
 
+async def accepted(home: Home, telemetry: bool) -> None:
+    """An editor in which a suggestion is accepted; at its end everything is written."""
+    async with editing(home, {"telemetry": telemetry}) as editor:
+        await editor.until("ready")
+        page = editor.open("accepted.py", "total = ")
+        (item,) = (await soon(page.request()))["items"]
+        page.type(item["insertText"])
+        await editor.command(item["command"]["command"], *item["command"]["arguments"])
+    await stop_daemon(home)
+    assert not await ended(home.daemons())
+
+
+async def test_what_became_of_suggestions(tmp_path: Path) -> None:
+    async with living_in(tmp_path, script(tmp_path, after("total =", "sum(values)"))) as home:
+        await accepted(home, telemetry=False)
+        assert feedback.last(home.paths.database, 9) == []
+        await accepted(home, telemetry=True)
+        _, output, _ = await midfill(home, "stats", "--days", "1", "--json")
+        found = json.loads(output)
+        counts = {name: found["suggestions"][name] for name in ("shown", "accepted", "acceptance", "accepted_share")}
+        assert counts == {"shown": 1, "accepted": 1, "acceptance": 1.0, "accepted_share": 1.0}
+        assert [(group["name"], group["accepted"]) for group in found["by_language"]] == [("python", 1)]
+        assert [(latency["source"], latency["answers"]) for latency in found["latency"]] == [("model", 1)]
+        _, output, _ = await midfill(home, "stats")
+        assert "language python" in output
+        assert "completion by scripted" in output
+        _, output, _ = await midfill(home, "log", "purge")
+        assert "rows removed" in output
+        _, output, _ = await midfill(home, "stats")
+        assert "Nothing is recorded of the last 30 days" in output
+
+
 async def test_the_last_request_in_words(home: Home) -> None:
     """What the editor was told is told again later, from the records."""
     _, output, _ = await midfill(home, "complete", "--json", "a.py:2:9")
@@ -154,7 +189,7 @@ async def test_the_last_request_in_words(home: Home) -> None:
     assert await midfill(home, "log", "--last") == (0, f"{told}\n", "")
     assert "(cache " in told
     _, output, _ = await midfill(home, "log", "--last", "--json")
-    assert json.loads(output)["data"]["outcome"] == "shown"
+    assert json.loads(output)["data"]["outcome"] == "answered"
     status, output, _ = await midfill(home, "log", "--last", "1")
     assert (status, output.count("\n"), "completion" in output) == (0, 1, True)
 
@@ -178,6 +213,7 @@ async def test_an_empty_home(tmp_path: Path) -> None:
             (("log",), 0),
             (("log", "--last"), 0),
             (("stats",), 0),
+            (("log", "purge"), 0),
         ):
             assert (await midfill(home, *arguments))[0] == status
         assert home.processes() == []

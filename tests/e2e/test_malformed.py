@@ -83,6 +83,14 @@ SENT: dict[str, tuple[bytes, list[int]]] = {
         frame(call("workspace/executeCommand", {"command": "midfill.accepted", "arguments": [{"a": 1}]})),
         [BAD_PARAMS],
     ),
+    "partly accepted with odd arguments": (
+        frame(call("workspace/executeCommand", {"command": "midfill.partlyAccepted", "arguments": ["id", "many"]})),
+        [BAD_PARAMS],
+    ),
+    "dismissed with too many arguments": (
+        frame(call("workspace/executeCommand", {"command": "midfill.dismissed", "arguments": ["id", "id"]})),
+        [BAD_PARAMS],
+    ),
     "unknown notification": (frame({"jsonrpc": "2.0", "method": "textDocument/didFocus", "params": {}}), []),
     "odd change of an unknown document": (
         frame({"jsonrpc": "2.0", "method": "textDocument/didChange", "params": {"contentChanges": [{"text": 5}]}}),

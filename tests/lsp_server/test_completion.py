@@ -19,7 +19,7 @@ URI = "file:///file"
 
 
 async def check(
-    asked: Asked, text: str | None, outcome: Outcome = "shown", source: Source = "model", reason: str = ""
+    asked: Asked, text: str | None, outcome: Outcome = "answered", source: Source = "model", reason: str = ""
 ) -> None:
     assert await asked.text() == text
     trace = asked.trace

@@ -518,6 +518,43 @@ def check_run(encoding: str, text: str, run: Sequence[Sequence[Edit]], where: tu
         assert lines_of(documents) == reference.lines()
 
 
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=not SOAK, database=None)
+@given(text=LONG_TEXTS, run=RUNS)
+def test_what_stands_behind_an_edit_is_told(text: str, run: list[Edit]) -> None:
+    """Without `\r`: what an edit brings together with a line break of two halves is counted roughly."""
+    documents = opened(text.replace("\r", ""))
+    for one in run:
+        before = lines_of(documents)
+        (told,) = documents.change(URI, None, [event(one._replace(text=one.text.replace("\r", "")))])
+        after = lines_of(documents)
+        assert told.lines_added == len(after) - len(before)
+        assert rest(before, told.end) == rest(after, told.after)
+        assert "".join(before).removesuffix(rest(before, told.start)) == "".join(after).removesuffix(
+            rest(after, told.start)
+        )
+
+
+def rest(lines: Sequence[str], caret: tuple[int, int]) -> str:
+    """What follows a place."""
+    return "".join(lines[caret[0] :])[caret[1] :]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "start", "end", "now"),
+    [
+        ("a\nb\nc", "a\nB\nc", 1, 2, 2),
+        ("a\nb\nc", "a\nc", 1, 2, 1),
+        ("a\nc", "a\nb\nc", 1, 1, 2),
+        ("a", "b", 0, 1, 1),
+        ("x\nx\n", "x\nx\nx\n", 2, 2, 3),
+        ("same\n", "same\n", 2, 2, 2),
+    ],
+)
+def test_a_whole_text_is_told_as_the_lines_that_differ(before: str, after: str, start: int, end: int, now: int) -> None:
+    (told,) = opened(before).change(URI, None, [event(Edit(None, (0, 0), after))])
+    assert (told.start, told.end, told.after) == ((start, 0), (end, 0), (now, 0))
+
+
 def follow(reference: ReferenceText, change: Edit) -> None:
     if change.start is None:
         reference.text = change.text

@@ -38,16 +38,16 @@ def test_before_any_request() -> None:
 @pytest.mark.parametrize("source", sorted(SOURCES))
 def test_where_a_suggestion_came_from(source: Source) -> None:
     expected = SOURCES[source].format(model="m")
-    check(replace(TRACE, outcome="shown", source=source, chars=12), "12 characters", "src/a.py", expected)
+    check(replace(TRACE, outcome="answered", source=source, chars=12), "12 characters", "src/a.py", expected)
 
 
 def test_a_suggestion_of_a_model_without_a_name() -> None:
-    check(replace(TRACE, outcome="shown", source="model", chars=1, model=""), "The model you configured wrote it.")
+    check(replace(TRACE, outcome="answered", source="model", chars=1, model=""), "The model you configured wrote it.")
 
 
 @pytest.mark.parametrize("rule", sorted(fit.RULES))
 def test_what_a_filter_did(rule: str) -> None:
-    check(replace(TRACE, outcome="shown", source="model", chars=3, rules=(rule,)), fit.RULES[rule])
+    check(replace(TRACE, outcome="answered", source="model", chars=3, rules=(rule,)), fit.RULES[rule])
     check(replace(TRACE, outcome="nothing", reason=rule, rules=(rule,)), "Nothing was shown", fit.RULES[rule])
 
 
@@ -86,20 +86,20 @@ def test_every_hint_and_cause_is_for_an_error_that_exists() -> None:
 
 @pytest.mark.parametrize(("files", "words"), [(0, ""), (1, "told of one other file."), (3, "told of 3 other files.")])
 def test_of_how_many_files_the_model_was_told(files: int, words: str) -> None:
-    said = check(replace(TRACE, outcome="shown", source="model", chars=3, told_files=files), words)
+    said = check(replace(TRACE, outcome="answered", source="model", chars=3, told_files=files), words)
     assert ("The model was told" in said) is (files > 0)
 
 
 @pytest.mark.parametrize(("reused", "words"), [(None, ""), (0.0, "had 0 %"), (0.926, "had 93 %"), (1.0, "had 100 %")])
 def test_how_much_of_the_prompt_was_cached(reused: float | None, words: str) -> None:
-    said = check(replace(TRACE, outcome="shown", source="model", chars=3, reused=reused), words)
+    said = check(replace(TRACE, outcome="answered", source="model", chars=3, reused=reused), words)
     assert ("of the prompt in its cache." in said) is (reused is not None)
 
 
 def test_the_stages_add_up() -> None:
     stages = {"cache": 0.25, "debounce": 75.0, "model": 120.5}
     check(
-        replace(TRACE, outcome="shown", source="model", chars=3, stages_ms=stages),
+        replace(TRACE, outcome="answered", source="model", chars=3, stages_ms=stages),
         "It took 196 ms (cache 0.2 ms, debounce 75.0 ms, model 120.5 ms).",
     )
 
@@ -117,7 +117,7 @@ def test_a_reason_of_the_future_is_still_a_sentence() -> None:
 FULL = replace(
     TRACE,
     by_hand=True,
-    outcome="shown",
+    outcome="answered",
     source="flight",
     reason="empty",
     rules=("scope_end",),
@@ -135,6 +135,10 @@ def test_a_recorded_trace_is_explained_as_the_live_one_was(trace: Trace) -> None
     found = recorded(trace.id, json.loads(json.dumps(posted)))
     assert found == replace(trace, path="")
     check(found, "this document")
+
+
+def test_what_an_earlier_version_recorded_as_shown_was_answered() -> None:
+    check(recorded("1", {"outcome": "shown", "source": "cache", "chars": 3}), "A suggestion of 3 characters was given")
 
 
 def test_every_recorded_field_can_be_read_back() -> None:

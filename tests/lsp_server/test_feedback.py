@@ -9,7 +9,7 @@ import pytest
 
 from midfill_daemon.errors import BadInput
 from midfill_lsp.feedback import BATCH_S, KEPT, Feedback
-from midfill_lsp.trace import Outcome, Trace
+from midfill_lsp.trace import Outcome, Trace, recorded
 from support.daemons import soon
 from support.scripted_client import GONE, Nap, ScriptedClient
 
@@ -18,7 +18,7 @@ SHOWN = Trace(
     "secret/path.py",
     "python",
     by_hand=False,
-    outcome="shown",
+    outcome="answered",
     source="model",
     message="the daemon said this",
     rules=("scope_end", "repeats"),
@@ -31,20 +31,68 @@ def kinds(rows: list[Any]) -> list[tuple[str, str]]:
     return [(row["kind"], row["trace"]) for row in rows]
 
 
+def note(feedback: Feedback, name: str) -> None:
+    """Something to post."""
+    feedback.traced(replace(SHOWN, id=name))
+
+
 async def posted(feedback: Feedback) -> list[Any]:
     client = ScriptedClient()
     await feedback.post(client)
     return [row for batch in client.posted for row in batch]
 
 
-async def test_a_shown_suggestion_is_a_trace_and_an_event() -> None:
+async def test_a_trace_says_how_long_it_took_in_all() -> None:
     feedback = Feedback("window")
+    feedback.traced(replace(SHOWN, stages_ms={"cache": 1.0, "model": 20.25}))
+    (row,) = await posted(feedback)
+    assert (row["kind"], row["trace"], row["editor"]) == ("trace", "t1", "window")
+    assert row["data"]["total_ms"] == 21.25
+    assert recorded("t1", row["data"]).stages_ms == {"cache": 1.0, "model": 20.25}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"language": "c++"}, {"language": "c++"}),
+        ({"language": "/home/me/secret.py"}, {"language": ""}),
+        ({"language": "x = 'secret'"}, {"language": ""}),
+        ({"language": "x" * 5000}, {"language": ""}),
+        ({"model": "qwen/coder:1.5b"}, {"model": "qwen/coder:1.5b"}),
+        ({"model": "/home/me/secret/m.gguf"}, {"model": "m.gguf"}),
+        ({"model": "C:\\secret\\m.gguf"}, {"model": "m.gguf"}),
+    ],
+)
+async def test_names_that_others_chose_betray_nothing(given: dict[str, Any], kept: dict[str, str]) -> None:
+    feedback = Feedback("window")
+    feedback.traced(replace(SHOWN, **given))
+    (row,) = await posted(feedback)
+    assert {name: row["data"][name] for name in kept} == kept
+
+
+async def test_what_is_not_wanted_is_not_stored_but_explained() -> None:
+    feedback = Feedback("window")
+    note(feedback, "before")
+    feedback.switch(False)
+    note(feedback, "meanwhile")
     feedback.traced(SHOWN)
-    feedback.accepted("t1")
-    rows = await posted(feedback)
-    assert kinds(rows) == [("trace", "t1"), ("shown", "t1"), ("accepted", "t1")]
-    assert {row["editor"] for row in rows} == {"window"}
-    assert rows[1]["data"] == {"chars": 5}
+    assert (feedback.last, await posted(feedback)) == (SHOWN, [])
+    feedback.switch(True)
+    note(feedback, "after")
+    assert kinds(await posted(feedback)) == [("trace", "after")]
+
+
+async def test_what_is_not_wanted_any_more_is_not_tried_again() -> None:
+    feedback = Feedback("window")
+    note(feedback, "1")
+
+    class Refusing(ScriptedClient):
+        async def feedback(self, rows: list[Any]) -> None:
+            feedback.switch(False)
+            raise GONE
+
+    await feedback.post(Refusing())
+    assert await posted(feedback) == []
 
 
 async def test_no_path_and_no_message_leave_the_window() -> None:
@@ -57,24 +105,22 @@ async def test_no_path_and_no_message_leave_the_window() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "is_last", "events"),
+    ("outcome", "is_last"),
     [
-        ("shown", True, ["trace", "shown"]),
-        ("nothing", True, ["trace"]),
-        ("failed", True, ["trace"]),
-        ("off", True, ["trace"]),
-        ("superseded", False, ["trace"]),
-        ("cancelled", False, ["trace"]),
+        ("answered", True),
+        ("nothing", True),
+        ("failed", True),
+        ("off", True),
+        ("superseded", False),
+        ("cancelled", False),
     ],
 )
-async def test_what_explains_nothing_is_not_the_last_request(
-    outcome: Outcome, is_last: bool, events: list[str]
-) -> None:
+async def test_what_explains_nothing_is_not_the_last_request(outcome: Outcome, is_last: bool) -> None:
     feedback = Feedback("window")
     trace = replace(SHOWN, outcome=outcome)
     feedback.traced(trace)
     assert (feedback.last is trace) is is_last
-    assert [row["kind"] for row in await posted(feedback)] == events
+    assert [row["kind"] for row in await posted(feedback)] == ["trace"]
 
 
 def test_every_filter_is_counted() -> None:
@@ -93,23 +139,23 @@ async def test_without_events_nothing_is_posted() -> None:
 async def test_what_cannot_be_posted_waits_in_order() -> None:
     feedback, client = Feedback("window"), ScriptedClient()
     client.posting_fails = GONE
-    feedback.accepted("1")
+    note(feedback, "1")
     await feedback.post(client)
-    feedback.accepted("2")
+    note(feedback, "2")
     client.posting_fails = None
     await feedback.post(client)
-    assert [kinds(rows) for rows in client.posted] == [[("accepted", "1"), ("accepted", "2")]]
+    assert [kinds(rows) for rows in client.posted] == [[("trace", "1"), ("trace", "2")]]
 
 
 async def test_what_is_refused_is_not_sent_again() -> None:
     feedback, client = Feedback("window"), ScriptedClient()
     client.posting_fails = BadInput("events[].data: too long")
-    feedback.accepted("1")
+    note(feedback, "1")
     await feedback.post(client)
     client.posting_fails = None
-    feedback.accepted("2")
+    note(feedback, "2")
     await feedback.post(client)
-    assert [kinds(rows) for rows in client.posted] == [[("accepted", "2")]]
+    assert [kinds(rows) for rows in client.posted] == [[("trace", "2")]]
 
 
 class Slow(ScriptedClient):
@@ -121,14 +167,14 @@ class Slow(ScriptedClient):
 
     async def feedback(self, rows: list[Any]) -> None:
         for number in range(KEPT - 1):
-            self._feedback.accepted(f"new {number}")
+            note(self._feedback, f"new {number}")
         raise GONE
 
 
 async def test_the_oldest_go_first_when_the_daemon_is_away_for_long() -> None:
     feedback = Feedback("window")
     for number in range(3):
-        feedback.accepted(f"old {number}")
+        note(feedback, f"old {number}")
     await feedback.post(Slow(feedback))
     traces = [trace for _, trace in kinds(await posted(feedback))]
     assert (len(traces), traces[0], traces[-1]) == (KEPT, "old 2", f"new {KEPT - 2}")
@@ -139,10 +185,10 @@ async def test_batches_are_posted_every_few_seconds() -> None:
     posting = asyncio.create_task(feedback.keep_posting(client, nap.sleep))
     for count in (1, 2):
         await soon(lambda count=count: len(nap.slept_s) == count)  # type: ignore[misc]
-        feedback.accepted(str(count))
+        note(feedback, str(count))
         nap.end()
         await soon(lambda count=count: len(client.posted) == count)  # type: ignore[misc]
     posting.cancel()
     await asyncio.gather(posting, return_exceptions=True)
     assert set(nap.slept_s) == {BATCH_S}
-    assert [kinds(rows) for rows in client.posted] == [[("accepted", "1")], [("accepted", "2")]]
+    assert [kinds(rows) for rows in client.posted] == [[("trace", "1")], [("trace", "2")]]

@@ -1,10 +1,12 @@
 """Params of initialize: a client is never locked out because of a member that we do not know."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from midfill_lsp.params import BadParams, optional
 from midfill_lsp.transport import Server
 
 FOLDER = {"uri": "file:///work", "name": "work"}
@@ -55,3 +57,23 @@ def test_initialize_is_answered(params: object, encoding: str) -> None:
 
 def test_initialize_with_params_of_no_shape() -> None:
     assert initialize([])["error"] == {"code": -32602, "message": "params: must be an object"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "taken"),
+    [
+        ((), [None, None]),
+        (("id",), ["id", None]),
+        (("id", 3), ["id", 3]),
+        ((None, 3), [None, 3]),
+        ((3,), r"arguments[0]: must be str"),
+        (("id", True), "arguments[1]: must be int"),
+        (("id", 3, 4), "arguments: must be 2 at most"),
+    ],
+)
+def test_arguments_of_a_command_may_be_left_out(arguments: tuple[object, ...], taken: list[object] | str) -> None:
+    if isinstance(taken, str):
+        with pytest.raises(BadParams, match=re.escape(taken)):
+            optional(arguments, str, int)
+    else:
+        assert optional(arguments, str, int) == taken

@@ -52,7 +52,7 @@ class Window:
         assert answer is not None
         last = self.session.feedback.last
         assert last is not None
-        assert bool(answer.items) == (last.outcome == "shown")
+        assert bool(answer.items) == (last.outcome == "answered")
         return last.reason
 
 

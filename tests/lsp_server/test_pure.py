@@ -36,6 +36,8 @@ from support.buffers import snapshot_of
         ({"speculationTokensPerMinute": 1_000_000}, {"speculation_tokens_per_minute": 1_000_000}, ""),
         ({"speculationTokensPerMinute": 1_000_001}, {}, "speculationTokensPerMinute: must be a whole number from 0"),
         ({"speculationTokensPerMinute": None}, {}, "speculationTokensPerMinute: must be a whole number from 0"),
+        ({"telemetry": False}, {"telemetry": False}, ""),
+        ({"telemetry": "off"}, {}, "telemetry: must be true or false"),
         ({"exclude": "*.sql"}, {}, "exclude: must be a list of texts"),
         ({"debouncems": 1}, {}, "did you mean debounceMs?"),
         ({"model": "http://evil"}, {}, "your own configuration file only"),

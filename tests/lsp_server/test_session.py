@@ -14,6 +14,7 @@ from midfill_daemon import errors
 from midfill_lsp.session import IDLE_S, REST_S, Session
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
+from midfill_lsp.suggestion import VISIBLE_S
 from midfill_workspace import exclusion
 from support.daemons import Clock, soon
 from support.scripted_client import MODEL, ScriptedClient
@@ -360,6 +361,7 @@ async def test_a_stale_answer_is_never_sent(happens: str) -> None:
 async def test_closing_the_window_posts_what_has_gathered() -> None:
     async with window(["value"]) as it:
         await it.text(it.open("x = "), 4)
+        it.clock.now_s += VISIBLE_S
     assert [row["kind"] for row in it.client.posted[-1]] == ["trace", "shown"]
 
 

@@ -100,10 +100,23 @@ class Store:
                 _forget_text(connection, REQUESTS.c.id <= _last_beyond(connection, keep_mb * MEGABYTE))
                 for table in schema.TABLES.values():
                     connection.execute(delete(table).where(table.c.at < now - ROW_DAYS * DAY_S))
-            with closing(self._engine.raw_connection()) as pooled:
-                driver: Any = pooled.driver_connection
-                # This pragma frees one page per step, and `execute` takes a single step.
-                driver.executescript("PRAGMA incremental_vacuum")
+            self._shrink("PRAGMA incremental_vacuum")
+
+    def forget(self, tables: Sequence[str], before: float) -> int:
+        """Removes the rows of these tables that are older, and what is left of them in the file; returns how many."""
+        with _coded():
+            with self._engine.begin() as connection:
+                chosen = [schema.TABLES[name] for name in tables]
+                gone = [connection.execute(delete(table).where(table.c.at < before)).rowcount for table in chosen]
+            # The log of the last transactions still holds the pages as they were before.
+            self._shrink("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+        return sum(gone)
+
+    def _shrink(self, pragmas: str) -> None:
+        with closing(self._engine.raw_connection()) as pooled:
+            driver: Any = pooled.driver_connection
+            # The first pragma frees one page per step, and `execute` takes a single step.
+            driver.executescript(pragmas)
 
     def is_current(self) -> bool:
         """False once another file, or none, stands at the path: what we write would go nowhere."""
