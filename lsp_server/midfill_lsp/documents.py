@@ -260,9 +260,25 @@ def relative_path(uri: str, folders: Sequence[str]) -> str:
     return shortest or posixpath.basename(path) or "untitled"
 
 
-def is_file(uri: str) -> bool:
+def scheme(uri: str) -> str:
+    """In lower case; what is no uri is taken for the path of a file."""
     match = URI.fullmatch(uri)
-    return match is None or match["scheme"].lower() == "file"
+    return match["scheme"].lower() if match else "file"
+
+
+def is_file(uri: str) -> bool:
+    """Whether it can be read from this machine's disk, and not only from what the editor sends."""
+    return scheme(uri) == "file"
+
+
+def told_path(uri: str, path: str) -> str:
+    """The name that a model is told: "" where there is none that says anything of the text."""
+    number_only = scheme(uri) == "untitled" and "/" not in uri
+    return "" if number_only or scheme(uri) in CELLS else path
+
+
+CELLS = frozenset({"vscode-notebook-cell", "vscode-interactive-input", "jupyter-notebook-cell"})
+"""Parts of a notebook: named like it, but their text is of their own language, not of a notebook's file."""
 
 
 def disk_path(uri: str) -> Path:

@@ -61,7 +61,7 @@ class Session:
         self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
         self.status = self._told = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
-        self._initial = self.desk.settings
+        self._defaults = self._initial = self.desk.settings
         self._changed_s: dict[str, float] = {}
         self._excluded: dict[str, str] = {}
         self._broken: set[str] = set()
@@ -79,7 +79,7 @@ class Session:
         """Take what the client says of itself, and begin the background work."""
         self.documents.encoding = encoding
         client_name = params.client_info.name if params.client_info else ""
-        self._initial = self.desk.settings = settings.defaults_for(client_name)
+        self._defaults = self._initial = self.desk.settings = settings.defaults_for(client_name)
         self._folders = [folder.uri for folder in params.workspace_folders or []] or _root(params)
         self.documents.set_folders(self._folders)
         self._permits.set_folders(self._folders)
@@ -115,10 +115,12 @@ class Session:
     def configure(self, raw: Any) -> None:
         """Take the client's options, all of them; tell the user once about each that cannot be taken.
 
-        An option that is not among them any more is as it was at the start: by the initialization options, which
-        some editors send apart from the rest, else by default. A client that sends none says nothing.
+        An option that is not among them any more has its default again. Those that only the initialization options
+        named, which some editors send apart from the rest, stay. A client that sends none says nothing.
         """
-        base = self._initial if isinstance(raw, Mapping) else self.desk.settings
+        base = self.desk.settings
+        if isinstance(raw, Mapping):
+            base = self._initial = settings.handed_over(raw, self._initial, self._defaults)
         self.desk.settings, problems = settings.parse(raw, base)
         self._permits.configure(self.desk.settings)
         self._judge_all()
@@ -126,10 +128,20 @@ class Session:
         for problem in problems:
             self._warn(f"Midfill: {problem}")
 
+    def folders_changed(self, added: Sequence[str], removed: Sequence[str]) -> None:
+        """The workspace has other folders: their ignore rules count, documents are named by them, they are indexed."""
+        kept = [uri for uri in self._folders if uri not in removed]
+        self._folders = list(dict.fromkeys([*kept, *added]))
+        self.documents.set_folders(self._folders)
+        self._permits.set_folders(self._folders)
+        self._judge_all()
+        self._index()
+
     def _index(self) -> None:
         """As the settings say."""
         if self._running and self.desk.settings.index:
-            self.indexer.start(self._folders, self._permits.rules)
+            folders = [uri for uri in self._folders if not self._permits.is_disabled(uri)]
+            self.indexer.start(folders, self._permits.rules)
         else:
             self.indexer.stop()
 

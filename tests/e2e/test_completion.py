@@ -69,6 +69,33 @@ async def test_ignore_files_are_watched_where_the_client_can(home: Home) -> None
     assert any(".midfillignore" in glob for glob in watched)
 
 
+@pytest.mark.parametrize(
+    ("answer", "suggested_text"),
+    [
+        ([{"enabled": False}], ""),
+        ([None], "sum(values)"),
+        ([], "sum(values)"),
+        (["nonsense"], "sum(values)"),
+        ("nonsense", "sum(values)"),
+    ],
+    ids=str,
+)
+async def test_a_client_that_sends_no_options_is_asked_for_them(home: Home, answer: Any, suggested_text: str) -> None:
+    asked: list[Json] = []
+    client = StdioClient(SERVER, env=dict(home.environment), stderr=home.folder / "lsp.stderr")
+    client.answers = {**client.answers, "workspace/configuration": lambda params: asked.append(params) or answer}
+    async with client:
+        await client.initialize()
+        editor = Editor(home, client, "utf-16", {})
+        client.handlers["midfill/status"] = editor.on_status
+        await editor.until("ready")
+        assert await editor.open("pulled.py", "total = ").suggest() == suggested_text
+        assert [item["section"] for params in asked for item in params["items"]] == ["midfill"]
+        client.notify("workspace/didChangeConfiguration", {"settings": None})
+        assert await editor.open("pulled.py", "total = ").suggest() == suggested_text
+        assert len(asked) == 2
+
+
 # --- encodings --------------------------------------------------------------------------------------
 
 TEXT = "a = '🎉'\r\nb = '\x0c\u2028🎈' + (x)\r\nc = 1\r\n"
