@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
@@ -14,10 +15,12 @@ from midfill_daemon.client import Client
 from midfill_daemon.contract import Snippet
 from midfill_lsp import completion, render, settings, status
 from midfill_lsp.briefs import Briefs
+from midfill_lsp.candidates import LOOKED_S, Samples
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents, disk_path
 from midfill_lsp.explain import explain
 from midfill_lsp.feedback import Feedback
+from midfill_lsp.fit import Fitted
 from midfill_lsp.indexer import Indexer
 from midfill_lsp.link import Link
 from midfill_lsp.permits import IGNORE_FILES, Permits
@@ -58,6 +61,7 @@ class Session:
         self.briefs.on_outline, self.indexer.on_news = self.indexer.shown, self.briefs.others_changed
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
+        self.samples = Samples(self.desk)
         self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
         self.status = self._told = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
@@ -194,6 +198,7 @@ class Session:
         document = self.documents.get(uri)
         if document is not None:
             self.desk.flights.judge(uri, document.lines)
+            self.samples.judge(uri, document.lines)
             self.briefs.changed(document)
 
     def saved(self, uri: str) -> None:
@@ -231,6 +236,7 @@ class Session:
     def _drop(self, uri: str) -> None:
         """End the document's generation, and the request that waits for it, which would else begin another."""
         self.desk.flights.end(uri)
+        self.samples.end(uri)
         self.desk.newest.end(uri)
 
     def lost_notification(self, method: str, raw: object) -> None:
@@ -290,12 +296,14 @@ class Session:
             trace.outcome, trace.reason = "off", "not_open"
             return types.InlineCompletionList(items=[])
         generation = document.generation
+        wants_others = trace.by_hand and self.desk.settings.candidates > 1 and self._has_looked(uri)
         ask = Ask(
             snapshot,
             by_hand=trace.by_hand,
             since_change_s=self._clock() - self._changed_s.get(uri, self._clock()),
             excluded=self._kept_back(uri),
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
+            under_way=partial(self.samples.begin, snapshot) if wants_others else _nothing,
         )
         self._stir()
         self._show(status.of_document(ask.excluded, self._linked))
@@ -305,7 +313,28 @@ class Session:
             return None
         if not trace.by_hand:
             self._pause(uri, params.position)
-        return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+        suggestions = [fitted]
+        if wants_others and trace.outcome in ("shown", "nothing"):
+            suggestions = await self._with_others(fitted, snapshot, trace)
+            if not suggestions or not ask.is_current():
+                trace.outcome = "superseded"
+                return None
+        return render.inline_items(suggestions, snapshot, self.documents, trace.id, selected)
+
+    async def _with_others(self, first: Fitted, snapshot: Snapshot, trace: Trace) -> list[Fitted]:
+        began_s = self._clock()
+        suggestions = await self.samples.beside(first, snapshot)
+        trace.stages_ms["others"] = round((self._clock() - began_s) * 1000, 3)
+        texts = [fitted.text for fitted in suggestions if fitted.text]
+        if texts:
+            trace.outcome, trace.reason = "shown", ""
+            trace.chars, trace.others = len(texts[0]), len(texts) - 1
+        return suggestions
+
+    def _has_looked(self, uri: str) -> bool:
+        """Whether the last change is long enough ago for somebody to have asked by hand."""
+        changed_s = self._changed_s.get(uri)
+        return changed_s is None or self._clock() - changed_s >= LOOKED_S
 
     def _kept_back(self, uri: str) -> str:
         """Why nothing of the document may be sent, or ""."""
@@ -361,6 +390,10 @@ class Session:
 
     def explain(self) -> str:
         return explain(self.feedback.last)
+
+
+def _nothing() -> None:
+    """One suggestion is all that is wanted."""
 
 
 def _root(params: types.InitializeParams) -> list[str]:

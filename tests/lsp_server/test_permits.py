@@ -65,7 +65,7 @@ async def window(*folders: Path, answer: str = "value", **options: Any) -> Async
     params = types.InitializeParams(
         types.ClientCapabilities(),
         workspace_folders=[types.WorkspaceFolder(uri=folder.as_uri(), name="w") for folder in folders],
-        initialization_options={"debounceMs": 0, **options},
+        initialization_options={"debounceMs": 0, "candidates": 1, **options},
     )
     session.initialize(params, "utf-16")
     await soon(lambda: session.desk.link.model == MODEL)
