@@ -14,6 +14,7 @@ from midfill_lsp.progress import Progress
 from midfill_lsp.render import ACCEPTED
 from midfill_lsp.session import Session
 from midfill_lsp.status import Status
+from midfill_lsp.streaming import More
 
 
 class MidfillServer(Asking):
@@ -25,9 +26,13 @@ class MidfillServer(Asking):
         indexer = Indexer(client.cache, environment)
         indexer.on_first = Progress(self.create_progress, self.tell_progress).report
         self.session = Session(client, self.show_status, self.warn, indexer=indexer)
+        self.session.streams.tell = self.show_more
 
     def show_status(self, status: Status) -> None:
         self.protocol.notify("midfill/status", asdict(status))
+
+    def show_more(self, more: More) -> None:
+        self.protocol.notify("midfill/more", asdict(more))
 
     def warn(self, message: str) -> None:
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
@@ -105,6 +110,7 @@ def status(ls: MidfillServer) -> dict[str, Any]:
 
 def accepted(ls: MidfillServer, trace_id: str) -> None:
     ls.session.feedback.accepted(trace_id)
+    ls.session.streams.taken(trace_id)
 
 
 FEATURES: Mapping[str, Any] = {

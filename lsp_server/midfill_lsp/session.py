@@ -26,6 +26,7 @@ from midfill_lsp.link import Link
 from midfill_lsp.permits import IGNORE_FILES, Permits
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
+from midfill_lsp.streaming import Shown, Streams
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
 from midfill_workspace.snapshot import Snapshot
@@ -61,7 +62,7 @@ class Session:
         self.briefs.on_outline, self.indexer.on_news = self.indexer.shown, self.briefs.others_changed
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
-        self.samples = Samples(self.desk)
+        self.samples, self.streams = Samples(self.desk), Streams(self.desk)
         self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
         self.status = self._told = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
@@ -101,6 +102,7 @@ class Session:
 
     async def close(self) -> None:
         ending = asyncio.create_task(self.indexer.close())
+        await self.streams.close()
         for document in self.documents.all():
             self._drop(document.uri)
         self._stir()
@@ -188,6 +190,7 @@ class Session:
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         uri = params.text_document.uri
+        self.streams.end(uri)
         before = self.documents.get(uri)
         if before is not None:
             self.briefs.about_to_change(before)
@@ -237,6 +240,7 @@ class Session:
         """End the document's generation, and the request that waits for it, which would else begin another."""
         self.desk.flights.end(uri)
         self.samples.end(uri)
+        self.streams.end(uri)
         self.desk.newest.end(uri)
 
     def lost_notification(self, method: str, raw: object) -> None:
@@ -275,7 +279,7 @@ class Session:
             id=secrets.token_hex(6),
             path=document.path if document else "",
             language=document.language if document else "",
-            by_hand=params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked,
+            by_hand=self._is_by_hand(params),
             model=self.desk.link.model.name,
         )
         try:
@@ -306,6 +310,7 @@ class Session:
             under_way=partial(self.samples.begin, snapshot) if wants_others else _nothing,
         )
         self._stir()
+        self.streams.end(uri)
         self._show(status.of_document(ask.excluded, self._linked))
         fitted = await completion.complete(ask, self.desk, trace)
         if fitted is None or not ask.is_current():
@@ -319,7 +324,18 @@ class Session:
             if not suggestions or not ask.is_current():
                 trace.outcome = "superseded"
                 return None
-        return render.inline_items(suggestions, snapshot, self.documents, trace.id, selected)
+        answer = render.inline_items(suggestions, snapshot, self.documents, trace.id, selected)
+        if self.desk.settings.streaming != "none" and len(answer.items) == 1:
+            lead = selected.text if selected else ""
+            given = next(fitted for fitted in suggestions if fitted.text)
+            self.streams.follow(Shown(trace.id, ask, params.position, given, lead))
+        return answer
+
+    def _is_by_hand(self, params: types.InlineCompletionParams) -> bool:
+        if params.context.trigger_kind != types.InlineCompletionTriggerKind.Invoked:
+            return False
+        document = self.documents.get(params.text_document.uri)
+        return document is None or not self.streams.expects(document.uri, document.version, params.position)
 
     async def _with_others(self, first: Fitted, snapshot: Snapshot, trace: Trace) -> list[Fitted]:
         began_s = self._clock()

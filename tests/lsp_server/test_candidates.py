@@ -1,120 +1,15 @@
 """Several suggestions for who asks by hand: all different, in time, known when asked again, and never in the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from lsprotocol import types
 
-from bench.virtual_time import now_s, run_virtually
-from midfill_daemon.contract import Raw
 from midfill_daemon.errors import Preempted
-from midfill_lsp.machine import Machine, Reading
-from midfill_lsp.session import Session
-from support.daemons import soon
-from support.scripted_client import MODEL, ScriptedClient, Turn
-
-URI = "file:///work/a.py"
-
-
-class AtRest(Machine):
-    def reading(self) -> Reading:
-        return Reading()
-
-
-class Sampling(ScriptedClient):
-    """Plays a run for each variant; the turns may be waits in seconds."""
-
-    def __init__(self, said: Mapping[int, list[Any]]) -> None:
-        super().__init__()
-        self.said = said
-
-    async def run(self, task: str, request: Raw, tools: Any = None) -> Any:
-        turns: list[Turn] = []
-        for turn in self.said.get(request["variant"], [""]):
-            if isinstance(turn, float):
-                turns.append(held := asyncio.Event())
-                asyncio.get_running_loop().call_later(turn, held.set)
-            else:
-                turns.append(turn)
-        self.runs = [turns]
-        async for event in super().run(task, request, tools):
-            yield event
-
-    @property
-    def variants(self) -> list[int]:
-        return [request["variant"] for request in self.asked]
-
-
-@dataclass(slots=True)
-class Window:
-    client: Sampling
-    session: Session
-    version: int = 1
-    took_s: list[float] = field(default_factory=list)
-
-    def change(self, text: str) -> None:
-        self.version += 1
-        change = types.TextDocumentContentChangeWholeDocument(text=text)
-        document = types.VersionedTextDocumentIdentifier(version=self.version, uri=URI)
-        self.session.changed(types.DidChangeTextDocumentParams(text_document=document, content_changes=[change]))
-
-    def request(self, column: int = 4, *, by_hand: bool = True, selected: Any = None) -> asyncio.Task[Any]:
-        kind = types.InlineCompletionTriggerKind.Invoked if by_hand else types.InlineCompletionTriggerKind.Automatic
-        params = types.InlineCompletionParams(
-            text_document=types.TextDocumentIdentifier(uri=URI),
-            position=types.Position(0, column),
-            context=types.InlineCompletionContext(trigger_kind=kind, selected_completion_info=selected),
-        )
-        return asyncio.create_task(self.session.inline_completion(params))
-
-    async def items(self, column: int = 4, **how: Any) -> list[types.InlineCompletionItem]:
-        began_s = now_s()
-        answer = await self.request(column, **how)
-        self.took_s.append(round(now_s() - began_s, 2))
-        assert answer is not None
-        return list(answer.items)
-
-    async def texts(self, column: int = 4, **how: Any) -> list[Any]:
-        return [item.insert_text for item in await self.items(column, **how)]
-
-
-@asynccontextmanager
-async def window(said: Mapping[int, list[Any]], text: str, options: Mapping[str, Any]) -> AsyncIterator[Window]:
-    client = Sampling(said)
-    session = Session(client, lambda _: None, lambda _: None, clock=now_s)
-    params = types.InitializeParams(
-        types.ClientCapabilities(), initialization_options={"debounceMs": 0, "speculation": "off", **options}
-    )
-    session.initialize(params, "utf-16")
-    # A look at the real one is taken in a thread, which knows no virtual time.
-    session.desk.machine = AtRest()
-    await soon(lambda: session.desk.link.model == MODEL)
-    session.opened(types.TextDocumentItem(uri=URI, language_id="python", version=1, text=text))
-    try:
-        yield Window(client, session)
-    finally:
-        await session.close()
-
-
-def check(
-    said: Mapping[int, list[Any]],
-    work: Callable[[Window], Awaitable[None]],
-    text: str = "x = ",
-    **options: Any,
-) -> Window:
-    """Do this in a window whose time passes only while it waits."""
-
-    async def begin() -> Window:
-        async with window(said, text, options) as it:
-            await work(it)
-            return it
-
-    return run_virtually(begin())
-
+from support.timed_window import URI, Window, check
 
 GAVE_WAY = Preempted("gave way")
 ASKED_AGAIN: tuple[Any, ...] = (GAVE_WAY, "")
