@@ -42,15 +42,11 @@ class Samples:
 
     async def beside(self, first: Fitted, snapshot: Snapshot) -> list[Fitted]:
         """The first suggestion, with what it has grown by meanwhile, and the others, which all differ; [] when a
-        newer request came. Who is cancelled here cancels what it waits for.
+        newer request came.
         """
         joined = self._desk.flights.find(snapshot)
         with self._desk.newest.turn(snapshot.uri) as over:
-            try:
-                await self._wait([*self._running(snapshot), *([joined[0]] if joined else [])], over)
-            except asyncio.CancelledError:
-                self.end(snapshot.uri)
-                raise
+            await self._wait([*self._running(snapshot), *([joined[0]] if joined else [])], over)
             if over.done():
                 return []
         grown = _grown(first, *joined, snapshot) if joined else first
@@ -62,6 +58,7 @@ class Samples:
             flights.judge(uri, lines)
 
     def end(self, uri: str) -> None:
+        """The request was withdrawn, or the document is gone: nobody will choose."""
         for flights in self._variants.values():
             flights.end(uri)
 

@@ -257,7 +257,7 @@ def relative_path(uri: str, folders: Sequence[str]) -> str:
         if path.startswith(folder)
     ]
     shortest = min(inside, key=len, default="")
-    return shortest or posixpath.basename(path) or "untitled"
+    return shortest or posixpath.basename(path) or UNTITLED
 
 
 def scheme(uri: str) -> str:
@@ -273,8 +273,12 @@ def is_file(uri: str) -> bool:
 
 def told_path(uri: str, path: str) -> str:
     """The name that a model is told: "" where there is none that says anything of the text."""
-    number_only = scheme(uri) == "untitled" and "/" not in uri
-    return "" if number_only or scheme(uri) in CELLS else path
+    is_new = path == UNTITLED or (scheme(uri) == "untitled" and "/" not in uri)
+    return "" if is_new or scheme(uri) in CELLS else path
+
+
+UNTITLED = "untitled"
+"""What we call a document whose uri has no name in it."""
 
 
 CELLS = frozenset({"vscode-notebook-cell", "vscode-interactive-input", "jupyter-notebook-cell"})

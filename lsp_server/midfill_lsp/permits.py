@@ -93,8 +93,11 @@ class Permits:
         folder = self._around(path)
         if folder is not None:
             reason = self._inside(path, folder)
+        elif is_file(uri) and path.name:
+            reason = self._alone(path)
         else:
-            reason = self._alone(path) if is_file(uri) else _by_name(path)
+            # Nothing of this machine's disk; Neovim's unnamed buffers are files without a path.
+            reason = _by_name(path)
         return reason or ("not_written" if scheme(uri) in UNWRITTEN else "")
 
     def _inside(self, path: Path, folder: Path) -> str:

@@ -286,6 +286,7 @@ class Session:
             return await self._complete(params, document, trace)
         except asyncio.CancelledError:
             trace.outcome = "cancelled"
+            self.samples.end(params.text_document.uri)
             raise
         finally:
             self.feedback.traced(trace)

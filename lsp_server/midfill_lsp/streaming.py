@@ -16,6 +16,10 @@ INTERVAL_S = 0.1
 """Between two notifications: a line more often than that is only seen to flicker."""
 
 
+Place = tuple[str, int, int, int]
+"""Uri, version, line and column of a request."""
+
+
 @dataclass(frozen=True, slots=True)
 class More:
     """Sent as `midfill/more`: the whole new text for the range of the item with this id."""
@@ -50,13 +54,18 @@ class Streams:
         """Sends a notification."""
         self._desk = desk
         self._watches: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        self._expected: More | None = None
-        """What a client that shows growth once will ask for."""
+        self._told_once: Place | None = None
+        """Where a client that shows growth once was told last."""
+        self._is_expected = False
+        """Whether it has yet to fetch that."""
 
     def follow(self, shown: Shown) -> None:
         """Watch a suggestion that is about to be on the screen, until the text, the caret or the user has left it."""
-        uri = shown.ask.snapshot.uri
+        snapshot, position = shown.ask.snapshot, shown.position
+        uri = snapshot.uri
         self.end(uri)
+        if self._told_once == (uri, snapshot.version, position.line, position.character):
+            return
         joined = self._desk.flights.find(shown.ask.snapshot)
         task = asyncio.create_task(self._follow(shown, joined))
         self._watches[uri] = shown.id, task
@@ -79,9 +88,8 @@ class Streams:
 
         VS Code can show a longer text only by hiding the shorter one and asking again, as if by hand.
         """
-        more, self._expected = self._expected, None
-        place = (uri, version, position.line, position.character)
-        return more is not None and place == (more.uri, more.version, more.line, more.character)
+        expected, self._is_expected = self._is_expected, False
+        return expected and self._told_once == (uri, version, position.line, position.character)
 
     async def close(self) -> None:
         tasks = [task for _, task in self._watches.values()]
@@ -131,7 +139,7 @@ class Streams:
         )
         self._desk.habits.gave(snapshot, text)
         if self._desk.settings.streaming == "once":
-            self._expected = more
+            self._told_once, self._is_expected = (more.uri, more.version, more.line, more.character), True
         self.tell(more)
 
 

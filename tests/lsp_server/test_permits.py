@@ -131,6 +131,7 @@ async def test_a_twin_of_an_ignored_file_is_one_too(tmp_path: Path, scheme: str)
     ("uri", "reason", "told"),
     [
         ("untitled:Untitled-1", "", ""),
+        ("file://", "", ""),
         ("untitled:{root}/w/new.py", "", "new.py"),
         ("untitled:{root}/w/local.py", "ignored", None),
         ("vscode-notebook-cell:{root}/w/n.ipynb#W0sZ", "", ""),

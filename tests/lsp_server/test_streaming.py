@@ -170,9 +170,11 @@ def test_a_client_that_shows_growth_once_fetches_it_as_if_by_hand() -> None:
         assert it.session.feedback.last
         assert not it.session.feedback.last.by_hand
         assert it.client.variants == [0]
-        # The next time it is the user.
+        # The next time it is the user; and what has been shown once does not flicker again.
         await it.ask_at_end(by_hand=True)
         assert it.client.variants == [0, 1, 2]
+        await asyncio.sleep(10)
+        assert len(it.told) == 1
 
     check(LINES, work, text=BLOCK, streaming="once")
 
