@@ -1,6 +1,7 @@
 """A suggestion that grows after it was answered: watched while its generation runs, and told to clients that can show it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from midfill_lsp import completion
 from midfill_lsp.completion import AFTER_ANSWER_S, Ask, Desk
 from midfill_lsp.fit import Fitted
 from midfill_lsp.flights import Flight
+
+log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.1
 """Between two notifications: a line more often than that is only seen to flicker."""
@@ -100,6 +103,9 @@ class Streams:
     def _forget(self, uri: str, ended: asyncio.Task[None]) -> None:
         if self._watches.get(uri, ("", None))[1] is ended:
             del self._watches[uri]
+        if not ended.cancelled() and (defect := ended.exception()) is not None:
+            # A defect of ours; its own words may quote the text.
+            log.error("streaming.failed", extra={"error": type(defect).__name__})
 
     async def _follow(self, shown: Shown, joined: tuple[Flight, str] | None) -> None:
         joined = joined or await self._going_on(shown)
