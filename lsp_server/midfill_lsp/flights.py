@@ -62,6 +62,11 @@ class Flight:
     def ended(self) -> bool:
         return self.task is not None and self.task.done()
 
+    def has_hope(self, added: str) -> bool:
+        """Whether it may answer who has typed this. One that has just ended stays registered until the loop gets to it:
+        who was given it again and again for an answer that it does not have would never let the loop get there."""
+        return not self.ended or (self.error is None and self.text.startswith(added))
+
     def was_closed(self) -> bool:
         """Of one that has ended: whether that was before it had said what it had to. Raises what a defect raised in it."""
         assert self.task is not None
@@ -108,7 +113,7 @@ class Flights:
         """The generation that may answer a request at this caret, and what was typed since it began."""
         flight = self._running.get(snapshot.uri)
         added = flight.follow(snapshot.lines) if flight else None
-        if flight is None or added is None:
+        if flight is None or added is None or not flight.has_hope(added):
             return None
         here = typed.caret_after(flight.place, added) == (snapshot.line, snapshot.column)
         return (flight, added) if here else None

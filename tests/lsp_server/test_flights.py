@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from midfill_daemon.contract import Shape
-from midfill_daemon.errors import ProviderDown
+from midfill_daemon.errors import Preempted, ProviderDown
 from midfill_lsp.flights import LINGER_S, Flight, Flights
 from midfill_lsp.pace import Portion
 from midfill_workspace.snapshot import Snapshot
@@ -241,6 +241,19 @@ async def test_who_waits_for_a_closed_generation_has_no_answer(end: Callable[[Fl
     end(tower.flights)
     assert not await waiter
     assert (stream.closed, tower.landed) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("pieces", "typed", "found"),
+    [((), "", True), ((), "a", False), (("ab",), "a", True), (("ab",), "abc", False), ((Preempted(),), "", False)],
+)
+async def test_one_that_has_just_ended_answers_what_it_can(pieces: tuple[Any, ...], typed: str, found: bool) -> None:
+    tower = Tower()
+    flight, _ = tower.start(HERE, *pieces)
+    while not flight.ended:
+        await asyncio.sleep(0)
+    assert not tower.landed, "it is still registered"
+    assert (tower.flights.find(snapshot_of(f"x = {typed}‸")) is not None) is found
 
 
 @pytest.mark.parametrize("uri", ["file:///file", "file:///unknown", ""])
