@@ -1,0 +1,26 @@
+-- The configuration of the editor that is tested: nothing of Midfill but the program of its server.
+vim.o.swapfile = false
+vim.o.shadafile = 'NONE'
+vim.o.laststatus = 2
+vim.o.expandtab = true
+vim.o.shiftwidth = 4
+vim.o.ruler = false
+vim.o.showcmd = false
+vim.o.statusline = table.concat({
+  "%{luaeval('require\"midfill\".status()')}",
+  '%{mode()}',
+  '%t',
+  "%{join(getline(1, '$'), '⏎')}",
+  '',
+}, ' ¦ ')
+vim.g.midfill = vim.json.decode(vim.env.MIDFILL_TEST_OPTIONS)
+if vim.env.MIDFILL_TEST_ENCODING then
+  local encodings = { vim.env.MIDFILL_TEST_ENCODING }
+  vim.lsp.config('midfill', { capabilities = { general = { positionEncodings = encodings } } })
+end
+require('frames').record()
+vim.keymap.set('i', '<C-]>', 'was mapped')
+vim.keymap.set('i', '<F2>', function()
+  local server = require('midfill.server')
+  server.execute(server.of(0), 'fake.grow')
+end)

@@ -1,0 +1,144 @@
+"""The plugin against a server that does what a test says: growing suggestions, several of them, and what it is told."""
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from editors.nvim.neovim import HERE, Neovim, Step, neovim
+from editors.nvim.programs import find_neovim
+from support.processes import Home, environment
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass(slots=True)
+class Told:
+    """What the server has been told since it was asked last."""
+
+    log: Path
+    read: int = 0
+
+    def take(self) -> list[list[Any]]:
+        lines = self.log.read_text().splitlines()
+        new, self.read = lines[self.read :], len(lines)
+        return [json.loads(line) for line in new]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("fake")
+    return Home(folder, environment(folder, "none", {}))
+
+
+@pytest.fixture(scope="module")
+def told(home: Home) -> Told:
+    return Told(home.folder / "told")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def editor(home: Home, told: Told) -> AsyncIterator[Neovim]:
+    command = [sys.executable, str(HERE / "fake_server.py"), str(told.log)]
+    options = {"cmd": command, "server": {"maxTokens": 32}}
+    async with neovim(find_neovim(), home, options=options) as editor:
+        yield editor
+
+
+SETTLED = 'vim.lsp.buf_request_sync(0, "fake.wait", {}, 5000) ~= nil'
+"""All that was said before has been heard, once the server has answered this."""
+
+OPTIONS = {
+    "clientWaitMs": 0,
+    "disabledFolders": [],
+    "disabledLanguages": [],
+    "enabled": True,
+    "maxTokens": 32,
+    "streaming": "live",
+    "trigger": "automatic",
+}
+
+
+async def test_what_the_server_is_told_at_the_start(editor: Neovim, told: Told) -> None:
+    assert told.take() == [["options", OPTIONS]]
+
+
+GROW: Step = ("grow = ", "grow = ‹one›")
+PICK: Step = ("pick = ", "pick = ‹first()›")
+
+STORIES: dict[str, tuple[tuple[Step, ...], list[list[Any]]]] = {
+    "it grows": (
+        (
+            GROW,
+            ("<F2>", "grow = ‹one(two›"),
+            ("<F2>", "grow = ‹one(two,\n    three)›"),
+            ("<Tab>", "grow = one(two,\n    three)"),
+        ),
+        [["midfill.accepted", []]],
+    ),
+    "a part is accepted": (
+        (GROW, ("<F2>", "grow = ‹one(two›"), ("<M-Right>", "grow = one‹(two›"), ("<C-]>", "grow = one")),
+        [["midfill.partlyAccepted", [3]], ["midfill.dismissed", []]],
+    ),
+    "several by hand": (
+        (
+            PICK,
+            ("<M-]>", "pick = ‹second()›"),
+            ("s", "pick = s‹econd()›"),
+            ("<BS>", "pick = ‹second()›"),
+            ("<M-]>", "pick = ‹third()›"),
+            ("<M-]>", "pick = ‹first()›"),
+            ("<M-[>", "pick = ‹third()›"),
+            ("<Tab>", "pick = third()"),
+        ),
+        [["midfill.accepted", []]],
+    ),
+    "what makes no sense is passed over": ((("odd = ", "odd = ‹good›"), ("<Tab>", "odd = good")), [["midfill.accepted", []]]),
+    "the key was mapped": ((("x = <C-]>", "x = was mapped"),), []),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_story(editor: Neovim, told: Told, name: str) -> None:
+    steps, commands = STORIES[name]
+    await editor.open()
+    await editor.play(*steps)
+    await editor.lua(SETTLED)
+    assert told.take() == commands
+
+
+async def test_lines_behind_the_completion_menu_are_counted(editor: Neovim, told: Told) -> None:
+    await editor.open("grown\ngrowing\nx = ‸")
+    await editor.type("gro<C-x><C-n>")
+    await editor.see("grown\ngrowing\nx = grown‹(one, … +1›")
+    await editor.type("<Tab>")
+    await editor.see("grown\ngrowing\nx = grown(one,\n    two)")
+    told.take()
+
+
+SWITCHES: dict[str, dict[str, Any]] = {
+    "disable": {"enabled": False},
+    "enable": {"enabled": True},
+    "toggle": {"enabled": False},
+    "toggle ": {"enabled": True},
+    "manual": {"trigger": "manual"},
+    "automatic": {"trigger": "automatic"},
+    "language": {"disabledLanguages": ["python"]},
+    "language rust": {"disabledLanguages": ["python", "rust"]},
+    "language python": {"disabledLanguages": ["rust"]},
+    "language rust ": {"disabledLanguages": []},
+    "folder /srv/secret": {"disabledFolders": ["/srv/secret"]},
+    "folder /srv/secret/": {"disabledFolders": []},
+}
+
+
+async def test_the_switches(editor: Neovim, told: Told) -> None:
+    await editor.open()
+    for switch, changed in SWITCHES.items():
+        await editor.command(f"Midfill {switch}")
+        await editor.lua(SETTLED)
+        assert told.take() == [["settings", OPTIONS | changed]], switch
