@@ -37,7 +37,7 @@ M.ACTIONS = {
 ---@param key string
 ---@param plug string
 ---@param bufnr integer
----@return boolean # whether it was mapped
+---@return boolean # whether it may have to do with the completion menu
 local function keep_previous(key, plug, bufnr)
   local previous = vim.fn.maparg(key, 'i', false, true)
   if vim.tbl_isempty(previous) then
@@ -47,7 +47,8 @@ local function keep_previous(key, plug, bufnr)
   previous.buffer, previous.lhs, previous.lhsrawalt = 1, plug, nil
   previous.lhsraw = vim.api.nvim_replace_termcodes(plug, true, true, true)
   vim.fn.mapset(previous)
-  return true
+  -- Neovim's own mapping of <Tab> jumps in snippets and does nothing to the menu.
+  return not vim.startswith(previous.desc or '', 'vim.snippet.')
 end
 
 ---@param action string
@@ -58,10 +59,10 @@ local function map(action, key, bufnr)
     return -- mapped when an earlier server attached
   end
   local plug = ('<Plug>(midfill-without-%s)'):format(action)
-  local was_mapped = keep_previous(key, plug, bufnr)
+  local may_select = keep_previous(key, plug, bufnr)
   vim.keymap.set('i', key, function()
-    -- An entry that is selected in the menu comes first, where the key has to do with the menu.
-    local is_for_menu = was_mapped and menu.has_selection()
+    -- An entry that is selected in the menu comes before a suggestion.
+    local is_for_menu = may_select and menu.has_selection()
     return not is_for_menu and M.ACTIONS[action]() and '' or plug
   end, { buffer = bufnr, expr = true, remap = true, desc = description(action) })
 end

@@ -32,6 +32,8 @@ class Fake:
         self.asked: Raw = {}
         self.number = 0
         self.grown: Iterator[str] = iter(())
+        self.known = ("", "")
+        """The line up to the caret of the last new suggestion, and its text."""
 
     def initialize(self, params: Raw) -> Raw:
         self.note("options", params.get("initializationOptions"))
@@ -59,11 +61,19 @@ class Fake:
     def complete(self, params: Raw) -> Raw:
         at = params["position"]
         before = self.lines[at["line"]].encode()[: at["character"]].decode()
-        texts = ITEMS.get(before, ())
         by_hand = params["context"]["triggerKind"] == 1
-        self.asked, self.grown = params, iter(GROWN)
-        items = [self.item(text, at) for text in (texts if by_hand else texts[:1])]
+        items = [self.item(text, at) for text in self.texts(before)[: None if by_hand else 1]]
+        self.asked = params
         return {"items": [*(ODD if before.startswith("odd") else ()), *items]}
+
+    def texts(self, before: str) -> tuple[str, ...]:
+        """What follows here: the rest of what is being typed out, or something new."""
+        start, text = self.known
+        if start and before != start and (start + text).startswith(before):
+            return ((start + text)[len(before) :],)
+        if before in ITEMS:
+            self.known, self.grown = (before, ITEMS[before][0]), iter(GROWN)
+        return ITEMS.get(before, ())
 
     def item(self, text: str, at: Raw) -> Raw:
         self.number += 1
@@ -78,12 +88,14 @@ class Fake:
         return None
 
     def grow(self) -> None:
+        text = next(self.grown)
+        self.known = (self.known[0], text)
         more = {
             "id": f"id{self.number}",
             "uri": self.asked["textDocument"]["uri"],
             **self.asked["position"],
             "version": 0,
-            "text": next(self.grown),
+            "text": text,
             "done": False,
         }
         # One for a suggestion that is not shown any more, and one that is no such message, come first.

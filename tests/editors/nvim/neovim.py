@@ -96,7 +96,7 @@ class Neovim:
 
     async def frames(self) -> list[str]:
         """The suggestions that have been drawn since this was asked last; each as often as it came back."""
-        drawn: list[str] = await self.lua("require(\"frames\").take()")
+        drawn: list[str] = await self.lua('require("frames").take()')
         return drawn
 
 

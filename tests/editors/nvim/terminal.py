@@ -74,9 +74,7 @@ class Terminal:
 
 
 @asynccontextmanager
-async def terminal(
-    program: Sequence[str], folder: Path, environment: Mapping[str, str]
-) -> AsyncIterator[Terminal]:
+async def terminal(program: Sequence[str], folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Terminal]:
     """The program in a terminal; leaving it ends both."""
     tmux = ("tmux", "-u", "-S", str(folder / "tmux"), "-f", "/dev/null")
     size = ("-x", str(COLUMNS), "-y", str(ROWS))

@@ -97,7 +97,10 @@ STORIES: dict[str, tuple[tuple[Step, ...], list[list[Any]]]] = {
         ),
         [["midfill.accepted", []]],
     ),
-    "what makes no sense is passed over": ((("odd = ", "odd = ‹good›"), ("<Tab>", "odd = good")), [["midfill.accepted", []]]),
+    "what makes no sense is passed over": (
+        (("odd = ", "odd = ‹good›"), ("<Tab>", "odd = good")),
+        [["midfill.accepted", []]],
+    ),
     "the key was mapped": ((("x = <C-]>", "x = was mapped"),), []),
 }
 

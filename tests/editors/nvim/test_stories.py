@@ -104,7 +104,7 @@ async def test_what_was_accepted_is_what_is_written(editor: Neovim) -> None:
     await editor.type("total = ")
     await editor.see("    total = ‹sum(values)›\nrest = '🎉'", held="^Itotal = \nrest = '🎉'")
     await editor.type("<Tab>")
-    await editor.see("    total = sum(values)\nrest = '🎉'", held="\ttotal = sum(values)\nrest = '🎉'")
+    await editor.see("    total = sum(values)\nrest = '🎉'", held="^Itotal = sum(values)\nrest = '🎉'")
     assert await editor.text() == "\ttotal = sum(values)\nrest = '🎉'\n".encode()
 
 
