@@ -5,9 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from editors.nvim.programs import find_forky, find_neovim
+
 NAME = "editors"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     wanted = os.environ.get("MIDFILL_SOAK") or any(NAME in Path(argument).parts for argument in config.args)
     return None if wanted else True
+
+
+@pytest.fixture(scope="session")
+def forky() -> Path:
+    """The newest Neovim that can be had, or a skip."""
+    return find_forky()
+
+
+@pytest.fixture(scope="session", params=["oldest", pytest.param("newest", marks=pytest.mark.soak)])
+def program(request: pytest.FixtureRequest) -> Path:
+    """The Neovim to test: the oldest that is supported, in the soak the newest too."""
+    return find_neovim() if request.param == "oldest" else find_forky()

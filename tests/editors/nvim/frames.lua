@@ -7,7 +7,9 @@ local function drawn()
   local namespace = vim.api.nvim_get_namespaces().midfill
   local texts = {}
   for _, mark in
-    ipairs(namespace and vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true }) or {})
+    ipairs(
+      namespace and vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true }) or {}
+    )
   do
     for _, chunk in ipairs(mark[4].virt_text or {}) do
       table.insert(texts, chunk[1])

@@ -1,4 +1,4 @@
--- The configuration of the editor that is tested: nothing of Midfill but the program of its server.
+-- The configuration of the editor that is tested; nothing in it is needed by Midfill.
 vim.o.swapfile = false
 vim.o.shadafile = 'NONE'
 vim.o.laststatus = 2
@@ -7,7 +7,7 @@ vim.o.shiftwidth = 4
 vim.o.ruler = false
 vim.o.showcmd = false
 vim.o.statusline = table.concat({
-  "%{luaeval('require\"midfill\".status()')}",
+  '%{luaeval(\'require"midfill".status()\')}',
   '%{mode()}',
   '%t',
   "%{join(getline(1, '$'), '⏎')}",

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -116,7 +117,7 @@ async def neovim(
         **home.environment,
         "HOME": str(folder),
         "TERM": "xterm-256color",
-        "MIDFILL_TEST_OPTIONS": json.dumps({"cmd": list(SERVER), **(options or {})}),
+        "MIDFILL_TEST_OPTIONS": json.dumps(options or {"keys": {}}),
         **variables,
     }
     socket = folder / "socket"
@@ -128,11 +129,11 @@ async def neovim(
 
 
 def _install(folder: Path) -> None:
-    """A user's home with our configuration, and the plugin where `midfill setup nvim` puts it."""
-    configuration, packages = folder / ".config/nvim", folder / ".local/share/nvim/site/pack/midfill/start"
-    configuration.mkdir(parents=True)
-    packages.mkdir(parents=True)
-    (configuration / "init.lua").write_text((HERE / "init.lua").read_text())
-    (configuration / "lua").mkdir()
-    (configuration / "lua/frames.lua").write_text((HERE / "frames.lua").read_text())
-    (packages / "midfill").symlink_to(PLUGIN)
+    """A user's home with our configuration, and the plugin as `midfill setup nvim` puts it there."""
+    configuration, plugin = folder / ".config/nvim", folder / ".local/share/nvim/site/pack/midfill/start/midfill"
+    (configuration / "lua").mkdir(parents=True)
+    shutil.copy(HERE / "init.lua", configuration)
+    shutil.copy(HERE / "frames.lua", configuration / "lua")
+    shutil.copytree(PLUGIN, plugin)
+    command = ", ".join(f"'{word}'" for word in SERVER)
+    (plugin / "lua/midfill/installed.lua").write_text(f"return {{ cmd = {{ {command} }} }}\n")

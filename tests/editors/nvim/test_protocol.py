@@ -11,7 +11,6 @@ import pytest
 import pytest_asyncio
 
 from editors.nvim.neovim import HERE, Neovim, Step, neovim
-from editors.nvim.programs import find_neovim
 from support.processes import Home, environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,8 +29,8 @@ class Told:
         return [json.loads(line) for line in new]
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Home:
     folder = tmp_path_factory.mktemp("fake")
     return Home(folder, environment(folder, "none", {}))
 
@@ -42,10 +41,10 @@ def told(home: Home) -> Told:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def editor(home: Home, told: Told) -> AsyncIterator[Neovim]:
+async def editor(home: Home, told: Told, program: Path) -> AsyncIterator[Neovim]:
     command = [sys.executable, str(HERE / "fake_server.py"), str(told.log)]
     options = {"cmd": command, "server": {"maxTokens": 32}}
-    async with neovim(find_neovim(), home, options=options) as editor:
+    async with neovim(program, home, options=options) as editor:
         yield editor
 
 

@@ -1,12 +1,12 @@
 """What a user sees in a real Neovim, with the real server and a scripted model."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from editors.nvim.neovim import Neovim, Step, neovim
-from editors.nvim.programs import find_neovim
 from support.processes import Home, after, living_in, script
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,16 +27,15 @@ FIB = f"if n < 2:\n        return n{LAST}"
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
+async def home(tmp_path_factory: pytest.TempPathFactory, program: Path) -> AsyncIterator[Home]:
     folder = tmp_path_factory.mktemp("home")
-    find_neovim()
     async with living_in(folder, script(folder, *RULES)) as home:
         yield home
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def editor(home: Home) -> AsyncIterator[Neovim]:
-    async with neovim(find_neovim(), home) as editor:
+async def editor(home: Home, program: Path) -> AsyncIterator[Neovim]:
+    async with neovim(program, home) as editor:
         yield editor
 
 
@@ -196,8 +195,8 @@ async def test_a_selected_entry_is_completed(editor: Neovim) -> None:
     await editor.command("set completeopt&")
 
 
-async def test_two_windows_share_one_daemon(home: Home, editor: Neovim) -> None:
-    async with neovim(find_neovim(), home, "two", MIDFILL_TEST_ENCODING="utf-16") as other:
+async def test_two_windows_share_one_daemon(home: Home, editor: Neovim, program: Path) -> None:
+    async with neovim(program, home, "two", MIDFILL_TEST_ENCODING="utf-16") as other:
         await other.open()
         await other.play(*STORIES["after wide characters"])
         assert len(home.daemons()) == 1
