@@ -45,6 +45,10 @@ class CompletionRequest:
     priority: Priority = "interactive"
     editor: str = ""
     """An opaque id of the editor window, so that its KV cache stays in one slot of the engine."""
+    variant: int = 0
+    """0 is what the model says first; each other number is another sample, for who wants to choose.
+
+    A daemon that does not know of variants gives the first answer again."""
 
 
 # --- events, one JSON object a line --------------------------------------------------------------

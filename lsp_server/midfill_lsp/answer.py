@@ -23,6 +23,8 @@ class Answer:
     guess: Guess | None = None
     told: frozenset[str] = frozenset()
     """The other files whose declarations the model was told."""
+    variant: int = 0
+    """0 is what the model says first; the others are samples beside it, for who asks by hand."""
 
 
 @dataclass(frozen=True, slots=True)

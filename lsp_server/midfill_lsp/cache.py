@@ -111,8 +111,13 @@ class Cache:
         """Whether something is known to follow the caret; does not count as a use."""
         return bool(self._matches(revision, snapshot, now_s))
 
+    def all(self, revision: str, snapshot: Snapshot, now_s: float) -> list[Known]:
+        """Everything that is known to follow the caret, in the order of the samples; does not count as a use."""
+        found = [match.known for match in self._matches(revision, snapshot, now_s)]
+        return sorted(found, key=lambda known: known.answer.variant)
+
     def store(self, revision: str, snapshot: Snapshot, answer: Answer, now_s: float) -> None:
-        """Keep an answer; it takes the place of one for the same place that it repeats or extends."""
+        """Keep an answer; it takes the place of one for the same place that it repeats or extends, but not of another sample."""
         before, column = _before(snapshot), snapshot.column
         starts = _line_starts(answer.text)
         keys = tuple(_keys(revision, snapshot, before, answer.text, starts))
@@ -122,7 +127,7 @@ class Cache:
         if size_bytes > self._entries.maxsize:
             return
         for earlier in self._asked_at(keys[0], before, column):
-            if answer.text.startswith(earlier.answer.text):
+            if answer.variant == earlier.answer.variant and answer.text.startswith(earlier.answer.text):
                 self._drop(earlier)
         while self._entries.currsize + size_bytes > self._entries.maxsize:
             self._drop(self._entries.popitem()[1])
@@ -186,7 +191,8 @@ def _choose(matches: Sequence[Match], shown: Entry | None) -> Match | None:
         best = max(typed_out, key=lambda match: (match.entry is shown, match.entry.touched, match.known.typed))
         # A newer answer that begins the same knows more, as one that was asked for ahead of time.
         return next(match for match in matches if match.known.text.startswith(best.known.text))
-    exact = [match for match in matches if match.known.typed == 0]
+    # A sample beside the first answer is found by who types it out, and never comes in its place.
+    exact = [match for match in matches if match.known.typed == 0 and match.known.answer.variant == 0]
     if exact:
         return exact[0]
     return next((match for match in matches if match.known.answer.complete), None)

@@ -46,6 +46,8 @@ class Ask:
     excluded: str = ""
     is_current: Callable[[], bool] = lambda: True
     """Whether the document is still the one that was asked about."""
+    under_way: Callable[[], None] = lambda: None
+    """Called for who asks by hand, as soon as what the model says first is known or asked for."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,8 @@ async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
                 watch.lap("debounce")
                 _take_off(flight, desk)
                 joined, source = (flight, ""), "model"
+            if ask.by_hand:
+                ask.under_way()
             flight, added = joined
             answered = await desk.flights.answered(flight, added, over)
             watch.lap("model")
@@ -122,6 +126,8 @@ async def complete(ask: Ask, desk: Desk, trace: Trace) -> Fitted | None:
                 return None
             # A generation that was joined may turn out to disagree with what was typed meanwhile: then ask anew.
             found = _land(flight, added, source, trace) if answered else None
+        if ask.by_hand:
+            ask.under_way()
         fitted = _finish(found, ask, trace, watch)
         if fitted.text:
             _follow_up(found, fitted, ask, desk, trace)
@@ -197,7 +203,7 @@ def _take_off(flight: Flight, desk: Desk) -> None:
     """Start a generation; what it yields is cached even if nobody waits for it in the end."""
     desk.next_stakes.earn()
     desk.elsewhere_stakes.earn()
-    _start(flight, desk)
+    start(flight, desk, desk.flights)
 
 
 def _portion(shape: Shape, desk: Desk) -> Portion:
@@ -217,11 +223,8 @@ def _land(flight: Flight, added: str, source: Source, trace: Trace) -> Known | N
 
 
 def _finish(found: Known, ask: Ask, trace: Trace, watch: "Stopwatch") -> Fitted:
-    """Fit one suggestion's worth of known text into the buffer as it is now."""
-    snapshot = ask.snapshot
-    unit = known.unit(found, snapshot, scope.shape(snapshot, ask.by_hand))
-    # What is on the screen stays there to its last character.
-    fitted = fit.fit(unit, snapshot, by_hand=ask.by_hand or found.typed > 0)
+    """The suggestion, and what the trace says of it."""
+    fitted = suggestion(found, ask.snapshot, by_hand=ask.by_hand)
     watch.lap("fit")
     trace.rules += fitted.rules
     trace.chars = len(fitted.text)
@@ -230,6 +233,13 @@ def _finish(found: Known, ask: Ask, trace: Trace, watch: "Stopwatch") -> Fitted:
     elif not trace.reason:
         trace.reason = trace.rules[-1] if trace.rules else "empty"
     return fitted
+
+
+def suggestion(found: Known, snapshot: Snapshot, *, by_hand: bool) -> Fitted:
+    """One suggestion's worth of known text, fitted into the buffer as it is now."""
+    unit = known.unit(found, snapshot, scope.shape(snapshot, by_hand))
+    # What is on the screen stays there to its last character.
+    return fit.fit(unit, snapshot, by_hand=by_hand or found.typed > 0)
 
 
 # --- ahead of the user ----------------------------------------------------------------------------
@@ -279,7 +289,7 @@ def _guess(flight: Flight, desk: Desk, stakes: Stakes) -> None:
         return
     desk.budget.take(tokens, now_s)
     flight.guess = Guess(flight.given)
-    _start(flight, desk)
+    start(flight, desk, desk.flights)
 
 
 def _forbids(tokens: int, now_s: float, desk: Desk) -> str:
@@ -309,24 +319,27 @@ def _request(flight: Flight, desk: Desk) -> CompletionRequest:
     return replace(
         prompt.request(snapshot, desk.editor, max_tokens=portion.max_tokens, given=flight.text),
         shape=portion.shape,
-        priority="speculative" if flight.guess else "interactive",
+        # A sample gives way to the first answer, and to that of whoever waits for one elsewhere.
+        priority="speculative" if flight.guess or flight.variant else "interactive",
+        variant=flight.variant,
     )
 
 
-def _start(flight: Flight, desk: Desk) -> None:
+def start(flight: Flight, desk: Desk, registry: Flights) -> None:
+    """Run a generation in a registry that owns it; what it says is cached."""
     portion, request = flight.portion, flight.request or _request(flight, desk)
     started_s = desk.clock()
 
     def store(landed: Flight) -> None:
-        if landed.guess is None:
+        if landed.guess is None and landed.variant == 0:
             _note_health(landed, desk.clock() - started_s, desk)
-        else:
+        elif landed.guess is not None:
             used_tokens = int((len(landed.text) - landed.given) / desk.link.model.chars_per_token)
             desk.budget.settle(portion.max_tokens, used_tokens, desk.clock())
         if landed.error is None:
             _store(landed, desk)
 
-    desk.flights.start(flight, _pieces(flight, request, desk), store)
+    registry.start(flight, _pieces(flight, request, desk), store)
 
 
 def _note_health(landed: Flight, took_s: float, desk: Desk) -> None:
@@ -345,7 +358,7 @@ def _store(flight: Flight, desk: Desk) -> None:
     grown = shaped.text.startswith(given) and len(shaped.text) > len(given)
     flight.text, flight.rules = (shaped.text if grown else given), shaped.rules
     block_end = min(shaped.end, len(flight.text))
-    flight.answer = Answer(flight.text, block_end, complete=complete, guess=flight.guess, told=flight.told)
+    flight.answer = Answer(flight.text, block_end, complete, flight.guess, flight.told, flight.variant)
     desk.cache.store(flight.revision or desk.revision, snapshot, flight.answer, desk.clock())
 
 

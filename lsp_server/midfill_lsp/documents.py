@@ -257,12 +257,32 @@ def relative_path(uri: str, folders: Sequence[str]) -> str:
         if path.startswith(folder)
     ]
     shortest = min(inside, key=len, default="")
-    return shortest or posixpath.basename(path) or "untitled"
+    return shortest or posixpath.basename(path) or UNTITLED
+
+
+def scheme(uri: str) -> str:
+    """In lower case; what is no uri is taken for the path of a file."""
+    match = URI.fullmatch(uri)
+    return match["scheme"].lower() if match else "file"
 
 
 def is_file(uri: str) -> bool:
-    match = URI.fullmatch(uri)
-    return match is None or match["scheme"].lower() == "file"
+    """Whether it can be read from this machine's disk, and not only from what the editor sends."""
+    return scheme(uri) == "file"
+
+
+def told_path(uri: str, path: str) -> str:
+    """The name that a model is told: "" where there is none that says anything of the text."""
+    is_new = path == UNTITLED or (scheme(uri) == "untitled" and "/" not in uri)
+    return "" if is_new or scheme(uri) in CELLS else path
+
+
+UNTITLED = "untitled"
+"""What we call a document whose uri has no name in it."""
+
+
+CELLS = frozenset({"vscode-notebook-cell", "vscode-interactive-input", "jupyter-notebook-cell"})
+"""Parts of a notebook: named like it, but their text is of their own language, not of a notebook's file."""
 
 
 def disk_path(uri: str) -> Path:

@@ -65,12 +65,17 @@ def _what(trace: Trace) -> str:
     if trace.outcome == "shown":
         # A recorded trace may come from a later version, whose sources and rules have no words here.
         source = SOURCES.get(trace.source, "").format(model=trace.model or "you configured")
-        return f"A suggestion of {trace.chars} characters was given in {place}." + (f" {source}." if source else "")
+        given = f"A suggestion of {trace.chars} characters was given in {place}{_and_others(trace.others)}."
+        return given + (f" {source}." if source else "")
     if trace.outcome == "superseded":
         return f"Nothing was shown in {place}: a newer request took this one's place."
     if trace.outcome == "cancelled":
         return f"Nothing was shown in {place}: the editor withdrew its request."
     return f"Nothing was shown in {place}. {_why(trace)}"
+
+
+def _and_others(count: int) -> str:
+    return "" if count < 1 else ", and another one" if count == 1 else f", and {count} others"
 
 
 def _why(trace: Trace) -> str:

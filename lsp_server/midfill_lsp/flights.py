@@ -34,6 +34,8 @@ class Flight:
     """How much of `text` was known before: a guess continues an answer that the user is expected to take."""
     guess: Guess | None = None
     """Set when nobody asked for it."""
+    variant: int = 0
+    """Which sample it is; 0 is what the model says first."""
     answer: Answer | None = None
     """Its text once it has ended and been shaped."""
     reused: float | None = None

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Set
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,8 @@ class Folder:
     project: "StoredProject | None" = None
     swept_s: float = 0.0
     told_broken: bool = False
+    is_new: bool = True
+    """Not all of it has been looked at yet."""
 
 
 class Indexer:
@@ -84,6 +86,8 @@ class Indexer:
     ) -> None:
         self.on_progress: Callable[[str], None] = _nothing
         """Called with what the worker does, in words, and with "" when that is done."""
+        self.on_first: Callable[[str, int], None] = _nothing
+        """As `on_progress`, and with the percentage, while a folder is looked at for the first time in this window."""
         self.on_news: Callable[[], None] = _no_news
         """Called when something that can be seen from other files may have changed."""
         self._numbers = itertools.count(1)
@@ -104,15 +108,18 @@ class Indexer:
     # --- life
 
     def start(self, uris: Iterable[str], rules: Rules) -> None:
-        """Index these folders, or go on with them by new rules; what is no folder of this machine is left out."""
-        if self._keeping is not None:
-            self._exclude(rules)
+        """Index these folders by these rules, whichever they were before; what is no folder of this machine is left out."""
+        named = {os.path.normpath(path) for uri in uris if (path := _path(uri))}
+        roots = set(filter(_can_be_indexed, named))
+        if self._keeping is not None and roots:
+            self._go_on(roots, rules)
             return
-        roots = {os.path.normpath(path) for uri in uris if (path := _path(uri))}
-        self._folders = {root: Folder(root) for root in roots if _can_be_indexed(root)}
+        if self._keeping is not None:
+            self.stop()
+        self._folders = {root: Folder(root) for root in roots}
         self._rules = rules
         self._window = secrets.token_hex(6)
-        if self._folders:
+        if roots:
             self._keeping = asyncio.create_task(self._keep())
 
     def stop(self) -> None:
@@ -125,17 +132,22 @@ class Indexer:
             self._ending.append(self._keeping)
         self._keeping = None
         self._forget()
-        self.on_progress("")
+        self._is_quiet()
 
     async def close(self) -> None:
         self.stop()
         await asyncio.gather(*self._ending, return_exceptions=True)
 
-    def _exclude(self, rules: Rules) -> None:
-        """What is excluded now must go, other files come."""
-        if rules != self._rules:
-            self._rules = rules
-            self._order_all()
+    def _go_on(self, roots: Set[str], rules: Rules) -> None:
+        """Folders come and go; what the rules exclude now must go, other files come."""
+        known = self._folders
+        for root in known.keys() - roots:
+            _close(known[root])
+        self._folders = {root: known.get(root) or Folder(root) for root in roots}
+        added = roots - known.keys() if rules == self._rules else roots
+        self._rules = rules
+        for root in added:
+            self._order(self._folders[root])
 
     # --- what the window knows
 
@@ -256,7 +268,7 @@ class Indexer:
                 await self._run(cache)
             except OSError as exc:
                 log.warning("index.not_started", extra={"error": type(exc).__name__})
-            self.on_progress("")
+            self._is_quiet()
             if self._clock() - started_s > SETTLED_S:
                 waits_s = iter(RETRIES_S)
             wait_s = next(waits_s, None)
@@ -296,10 +308,21 @@ class Indexer:
         elif "files" in message and folder.project is not None:
             folder.project.apply(message["files"])
         elif "progress" in message:
-            self.on_progress("indexing {:,} of {:,} files".format(*message["progress"]))
+            self._tell_progress(folder, *message["progress"])
         elif "done" in message:
-            self.on_progress("")
+            folder.is_new = False
+            self._is_quiet()
             self.on_news()
+
+    def _tell_progress(self, folder: Folder, done: int, total: int) -> None:
+        words = f"indexing {done:,} of {total:,} files"
+        self.on_progress(words)
+        if folder.is_new:
+            self.on_first(words, 100 * done // max(1, total))
+
+    def _is_quiet(self) -> None:
+        self.on_progress("")
+        self.on_first("", 100)
 
     async def _open(self, folder: Folder, cache: Path, workspace: int) -> None:
         # Imported here: a window is ready for keys before it needs a database.
@@ -316,12 +339,12 @@ class Indexer:
             log.warning("index.unreadable", extra={"error": type(exc).__name__})
             return
         folder.project, folder.told_broken = project, False
+        if self._folders.get(folder.root) is not folder:
+            _close(folder)
 
     def _forget(self) -> None:
         for folder in self._folders.values():
-            if folder.project is not None:
-                folder.project.close()
-            folder.project = None
+            _close(folder)
 
 
 class _Unwritable(Exception):
@@ -356,6 +379,12 @@ async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[Messag
             yield json.loads(line)
 
 
+def _close(folder: Folder) -> None:
+    if folder.project is not None:
+        folder.project.close()
+    folder.project = None
+
+
 def _can_be_indexed(root: str) -> bool:
     """A folder that is there, and not the whole disk."""
     return Path(root).is_dir() and Path(root).parent != Path(root)
@@ -372,7 +401,7 @@ def _inside(folder: Folder, path: str) -> str:
     return path[len(folder.root) + 1 :].replace(os.sep, "/")
 
 
-def _nothing(text: str) -> None:
+def _nothing(*_: object) -> None:
     """Nobody shows it."""
 
 

@@ -123,11 +123,17 @@ def replaced(text: str, snapshot: Snapshot) -> int:
     if not at.rest or WORD.search(at.rest):
         return 0
     closes_right = len(brackets(at.rest).closing)
-    if closes_right and len(at.surplus) >= closes_right:
+    if closes_right and len(at.surplus) >= closes_right and _keeps(text, at.rest):
         return len(at.rest)
     if not closes_right and "\n" in text and text.partition("\n")[0].endswith(at.rest):
         return len(at.rest)
     return 1 if at.closes_string else 0
+
+
+def _keeps(text: str, rest: str) -> bool:
+    """Whether all of the rest is in the text, in its order: editors show nothing that would take a character away."""
+    left = iter(text)
+    return all(character in left for character in rest)
 
 
 def keep_words_whole(text: str, snapshot: Snapshot) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midfill_lsp.documents import Document, disk_path, is_file
+from midfill_lsp.documents import Document, disk_path, is_file, scheme
 from midfill_lsp.settings import Settings
 from midfill_workspace import exclusion
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 IGNORE_FILES = frozenset({".gitignore", ".midfillignore", "exclude"})
 """A file of such a name that changed may change what is ignored."""
 
+UNWRITTEN = frozenset({"git", "gitlens", "fugitive", "output", "debug", "vscode-local-history", "vscode-terminal"})
+"""Schemes of views that nobody types into. All others are completed, by what the editor sends of them."""
 
 IGNORE_GLOB = "**/{.gitignore,.midfillignore,.git/info/exclude}"
 """What clients are asked to watch: without that, ignore files are read again when a document is opened or saved."""
@@ -28,6 +30,7 @@ class Permits:
         self._workspaces: dict[Path, Workspace] = {}
         self._rules = exclusion.Rules()
         self._sends_ignored = False
+        self._disabled: frozenset[Path] = frozenset()
         self._told: dict[tuple[Path, str], bool] = {}
 
     def set_folders(self, uris: Sequence[str]) -> None:
@@ -41,7 +44,17 @@ class Permits:
             limit_chars=settings.max_file_chars,
         )
         self._sends_ignored = settings.send_ignored_files
+        named = {disk_path(folder) for folder in settings.disabled_folders}
+        self._disabled = frozenset(named | {Path(os.path.realpath(folder)) for folder in named})
         self.forget()
+
+    def is_disabled(self, uri: str) -> bool:
+        """Whether the settings switch off the folder it lies in, or is, or the one that a link of it leads to."""
+        if not self._disabled:
+            return False
+        path = disk_path(uri)
+        places = (path, Path(os.path.realpath(path))) if is_file(uri) else (path,)
+        return any(place.is_relative_to(folder) for place in places for folder in self._disabled)
 
     @property
     def rules(self) -> exclusion.Rules:
@@ -54,7 +67,8 @@ class Permits:
         if folder is None:
             return True
         if (folder, path) not in self._told:
-            self._told[folder, path] = self._workspace(folder).allowed(path)
+            switched_off = self.is_disabled(str(folder / path))
+            self._told[folder, path] = not switched_off and self._workspace(folder).allowed(path)
         return self._told[folder, path]
 
     def forget(self) -> None:
@@ -73,11 +87,18 @@ class Permits:
         return reason or ("binary" if any("\0" in line for line in document.lines) else "")
 
     def _by_place(self, uri: str) -> str:
+        if self.is_disabled(uri):
+            return "disabled_folder"
         path = disk_path(uri)
         folder = self._around(path)
         if folder is not None:
-            return self._inside(path, folder)
-        return self._alone(path) if is_file(uri) else ""
+            reason = self._inside(path, folder)
+        elif is_file(uri) and path.name:
+            reason = self._alone(path)
+        else:
+            # Nothing of this machine's disk; Neovim's unnamed buffers are files without a path.
+            reason = _by_name(path)
+        return reason or ("not_written" if scheme(uri) in UNWRITTEN else "")
 
     def _inside(self, path: Path, folder: Path) -> str:
         reason = self._workspace(folder).reason(path.relative_to(folder).as_posix())
@@ -93,8 +114,7 @@ class Permits:
     def _alone(self, path: Path) -> str:
         """Of a file outside of all folders: by its own name and by that of what it leads to, each in its own place."""
         for name in dict.fromkeys((path, Path(os.path.realpath(path)))):
-            reason = exclusion.excluded(name.as_posix().lstrip("/"), 0, 0, "", BUILT_IN)
-            reason = reason or self._workspace(name.parent).reason(name.name)
+            reason = _by_name(name) or self._workspace(name.parent).reason(name.name)
             if reason and reason != "symlink_outside":
                 return reason
         return ""
@@ -109,6 +129,11 @@ class Permits:
         if folder not in self._workspaces:
             self._workspaces[folder] = Workspace(folder, self._rules, self._sends_ignored)
         return self._workspaces[folder]
+
+
+def _by_name(path: Path) -> str:
+    """By the built-in rules alone."""
+    return exclusion.excluded(path.as_posix().lstrip("/"), 0, 0, "", BUILT_IN) or ""
 
 
 BUILT_IN = exclusion.Rules()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from midfill_daemon.contract import CompletionRequest, Snippet
+from midfill_lsp.documents import told_path
 from midfill_lsp.link import Link
 from midfill_workspace import window
 from midfill_workspace.pack import PATH_COST
@@ -41,7 +42,7 @@ class Prompt:
         # Only what leaves is without secrets: what is known, and what agrees with the text, is told by the real one.
         prefix, suffix = secrets.redact_around(self.window.prefix + given, self.window.suffix)
         return CompletionRequest(
-            path=snapshot.path,
+            path=told_path(snapshot.uri, snapshot.path),
             language=snapshot.language,
             prefix=prefix,
             suffix=suffix,

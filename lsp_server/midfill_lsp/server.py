@@ -8,39 +8,34 @@ from typing import Any
 from lsprotocol import types
 
 from midfill_daemon.client import Client
-from midfill_lsp.indexer import WATCHED, Indexer
-from midfill_lsp.permits import IGNORE_GLOB
+from midfill_lsp.asking import Asking
+from midfill_lsp.indexer import Indexer
+from midfill_lsp.progress import Progress
 from midfill_lsp.render import ACCEPTED
 from midfill_lsp.session import Session
 from midfill_lsp.status import Status
-from midfill_lsp.transport import Server
+from midfill_lsp.streaming import More
 
 
-class MidfillServer(Server):
+class MidfillServer(Asking):
     """A server with the session of its one window."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__("midfill", version("midfill"))
         client = Client.of(environment)
-        self.session = Session(client, self.show_status, self.warn, indexer=Indexer(client.cache, environment))
+        indexer = Indexer(client.cache, environment)
+        indexer.on_first = Progress(self.create_progress, self.tell_progress).report
+        self.session = Session(client, self.show_status, self.warn, indexer=indexer)
+        self.session.streams.tell = self.show_more
 
     def show_status(self, status: Status) -> None:
         self.protocol.notify("midfill/status", asdict(status))
 
+    def show_more(self, more: More) -> None:
+        self.protocol.notify("midfill/more", asdict(more))
+
     def warn(self, message: str) -> None:
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
-
-    def watch_files(self) -> None:
-        """Ask the editor to tell which files change outside of it; not every one can, and nobody waits for that."""
-        workspace = self.client_capabilities.workspace
-        watching = workspace.did_change_watched_files if workspace else None
-        if watching and watching.dynamic_registration:
-            globs = (IGNORE_GLOB, *((WATCHED,) if self.session.desk.settings.index else ()))
-            watchers = [types.FileSystemWatcher(glob_pattern=glob) for glob in globs]
-            options = types.DidChangeWatchedFilesRegistrationOptions(watchers=watchers)
-            method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
-            registration = types.Registration(id="midfill.files", method=method, register_options=options)
-            self.client_register_capability(types.RegistrationParams([registration]))
 
 
 def build(environment: Mapping[str, str]) -> MidfillServer:
@@ -55,13 +50,16 @@ def build(environment: Mapping[str, str]) -> MidfillServer:
 
 
 def initialize(ls: MidfillServer, params: types.InitializeParams) -> None:
+    ls.pulls = not params.initialization_options
     ls.session.initialize(params, str(ls.workspace.position_encoding))
 
 
 def initialized(ls: MidfillServer, _: types.InitializedParams) -> None:
     ls.show_status(ls.session.status)
     ls.session.initialized()
-    ls.watch_files()
+    ls.register(index=ls.session.desk.settings.index)
+    if ls.pulls:
+        ls.pull_settings(ls.session.configure)
 
 
 def did_open(ls: MidfillServer, params: types.DidOpenTextDocumentParams) -> None:
@@ -85,7 +83,15 @@ def did_change_watched_files(ls: MidfillServer, params: types.DidChangeWatchedFi
 
 
 def did_change_configuration(ls: MidfillServer, params: types.DidChangeConfigurationParams) -> None:
-    ls.session.configure(params.settings)
+    if params.settings is None:
+        ls.pull_settings(ls.session.configure)
+    else:
+        ls.session.configure(params.settings)
+
+
+def did_change_workspace_folders(ls: MidfillServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+    added, removed = params.event.added, params.event.removed
+    ls.session.folders_changed([folder.uri for folder in added], [folder.uri for folder in removed])
 
 
 async def inline_completion(
@@ -104,6 +110,7 @@ def status(ls: MidfillServer) -> dict[str, Any]:
 
 def accepted(ls: MidfillServer, trace_id: str) -> None:
     ls.session.feedback.accepted(trace_id)
+    ls.session.streams.taken(trace_id)
 
 
 FEATURES: Mapping[str, Any] = {
@@ -115,6 +122,7 @@ FEATURES: Mapping[str, Any] = {
     types.TEXT_DOCUMENT_DID_CLOSE: did_close,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: did_change_configuration,
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: did_change_watched_files,
+    types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: did_change_workspace_folders,
     types.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
 }
 

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
@@ -14,15 +15,18 @@ from midfill_daemon.client import Client
 from midfill_daemon.contract import Snippet
 from midfill_lsp import completion, render, settings, status
 from midfill_lsp.briefs import Briefs
+from midfill_lsp.candidates import LOOKED_S, Samples
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.documents import Document, Documents, disk_path
 from midfill_lsp.explain import explain
 from midfill_lsp.feedback import Feedback
+from midfill_lsp.fit import Fitted
 from midfill_lsp.indexer import Indexer
 from midfill_lsp.link import Link
 from midfill_lsp.permits import IGNORE_FILES, Permits
 from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
+from midfill_lsp.streaming import Shown, Streams
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
 from midfill_workspace.snapshot import Snapshot
@@ -58,10 +62,11 @@ class Session:
         self.briefs.on_outline, self.indexer.on_news = self.indexer.shown, self.briefs.others_changed
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
+        self.samples, self.streams = Samples(self.desk), Streams(self.desk)
         self.warmth = Warmth(self.desk.link, self.desk.prompts, self.editor)
         self.status = self._told = Status("starting", "the daemon is starting")
         self._notify, self._warn, self._clock = notify, warn, clock
-        self._initial = self.desk.settings
+        self._defaults = self._initial = self.desk.settings
         self._changed_s: dict[str, float] = {}
         self._excluded: dict[str, str] = {}
         self._broken: set[str] = set()
@@ -79,7 +84,7 @@ class Session:
         """Take what the client says of itself, and begin the background work."""
         self.documents.encoding = encoding
         client_name = params.client_info.name if params.client_info else ""
-        self._initial = self.desk.settings = settings.defaults_for(client_name)
+        self._defaults = self._initial = self.desk.settings = settings.defaults_for(client_name)
         self._folders = [folder.uri for folder in params.workspace_folders or []] or _root(params)
         self.documents.set_folders(self._folders)
         self._permits.set_folders(self._folders)
@@ -97,6 +102,7 @@ class Session:
 
     async def close(self) -> None:
         ending = asyncio.create_task(self.indexer.close())
+        await self.streams.close()
         for document in self.documents.all():
             self._drop(document.uri)
         self._stir()
@@ -115,10 +121,12 @@ class Session:
     def configure(self, raw: Any) -> None:
         """Take the client's options, all of them; tell the user once about each that cannot be taken.
 
-        An option that is not among them any more is as it was at the start: by the initialization options, which
-        some editors send apart from the rest, else by default. A client that sends none says nothing.
+        An option that is not among them any more has its default again. Those that only the initialization options
+        named, which some editors send apart from the rest, stay. A client that sends none says nothing.
         """
-        base = self._initial if isinstance(raw, Mapping) else self.desk.settings
+        base = self.desk.settings
+        if isinstance(raw, Mapping):
+            base = self._initial = settings.handed_over(raw, self._initial, self._defaults)
         self.desk.settings, problems = settings.parse(raw, base)
         self._permits.configure(self.desk.settings)
         self._judge_all()
@@ -126,10 +134,20 @@ class Session:
         for problem in problems:
             self._warn(f"Midfill: {problem}")
 
+    def folders_changed(self, added: Sequence[str], removed: Sequence[str]) -> None:
+        """The workspace has other folders: their ignore rules count, documents are named by them, they are indexed."""
+        kept = [uri for uri in self._folders if uri not in removed]
+        self._folders = list(dict.fromkeys([*kept, *added]))
+        self.documents.set_folders(self._folders)
+        self._permits.set_folders(self._folders)
+        self._judge_all()
+        self._index()
+
     def _index(self) -> None:
         """As the settings say."""
         if self._running and self.desk.settings.index:
-            self.indexer.start(self._folders, self._permits.rules)
+            folders = [uri for uri in self._folders if not self._permits.is_disabled(uri)]
+            self.indexer.start(folders, self._permits.rules)
         else:
             self.indexer.stop()
 
@@ -172,6 +190,7 @@ class Session:
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         uri = params.text_document.uri
+        self.streams.end(uri)
         before = self.documents.get(uri)
         if before is not None:
             self.briefs.about_to_change(before)
@@ -182,6 +201,7 @@ class Session:
         document = self.documents.get(uri)
         if document is not None:
             self.desk.flights.judge(uri, document.lines)
+            self.samples.judge(uri, document.lines)
             self.briefs.changed(document)
 
     def saved(self, uri: str) -> None:
@@ -219,6 +239,8 @@ class Session:
     def _drop(self, uri: str) -> None:
         """End the document's generation, and the request that waits for it, which would else begin another."""
         self.desk.flights.end(uri)
+        self.samples.end(uri)
+        self.streams.end(uri)
         self.desk.newest.end(uri)
 
     def lost_notification(self, method: str, raw: object) -> None:
@@ -257,13 +279,14 @@ class Session:
             id=secrets.token_hex(6),
             path=document.path if document else "",
             language=document.language if document else "",
-            by_hand=params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked,
+            by_hand=self._is_by_hand(params),
             model=self.desk.link.model.name,
         )
         try:
             return await self._complete(params, document, trace)
         except asyncio.CancelledError:
             trace.outcome = "cancelled"
+            self.samples.end(params.text_document.uri)
             raise
         finally:
             self.feedback.traced(trace)
@@ -278,14 +301,17 @@ class Session:
             trace.outcome, trace.reason = "off", "not_open"
             return types.InlineCompletionList(items=[])
         generation = document.generation
+        wants_others = trace.by_hand and self.desk.settings.candidates > 1 and self._has_looked(uri)
         ask = Ask(
             snapshot,
             by_hand=trace.by_hand,
             since_change_s=self._clock() - self._changed_s.get(uri, self._clock()),
             excluded=self._kept_back(uri),
             is_current=lambda: self.documents.get(uri) is document and document.generation == generation,
+            under_way=partial(self.samples.begin, snapshot) if wants_others else _nothing,
         )
         self._stir()
+        self.streams.end(uri)
         self._show(status.of_document(ask.excluded, self._linked))
         fitted = await completion.complete(ask, self.desk, trace)
         if fitted is None or not ask.is_current():
@@ -293,7 +319,39 @@ class Session:
             return None
         if not trace.by_hand:
             self._pause(uri, params.position)
-        return render.inline_items(fitted, snapshot, self.documents, trace.id, selected)
+        suggestions = [fitted]
+        if wants_others and trace.outcome in ("shown", "nothing"):
+            suggestions = await self._with_others(fitted, snapshot, trace)
+            if not suggestions or not ask.is_current():
+                trace.outcome = "superseded"
+                return None
+        answer = render.inline_items(suggestions, snapshot, self.documents, trace.id, selected)
+        if self.desk.settings.streaming != "none" and len(answer.items) == 1:
+            lead = selected.text if selected else ""
+            given = next(fitted for fitted in suggestions if fitted.text)
+            self.streams.follow(Shown(trace.id, ask, params.position, given, lead))
+        return answer
+
+    def _is_by_hand(self, params: types.InlineCompletionParams) -> bool:
+        if params.context.trigger_kind != types.InlineCompletionTriggerKind.Invoked:
+            return False
+        document = self.documents.get(params.text_document.uri)
+        return document is None or not self.streams.expects(document.uri, document.version, params.position)
+
+    async def _with_others(self, first: Fitted, snapshot: Snapshot, trace: Trace) -> list[Fitted]:
+        began_s = self._clock()
+        suggestions = await self.samples.beside(first, snapshot)
+        trace.stages_ms["others"] = round((self._clock() - began_s) * 1000, 3)
+        texts = [fitted.text for fitted in suggestions if fitted.text]
+        if texts:
+            trace.outcome, trace.reason = "shown", ""
+            trace.chars, trace.others = len(texts[0]), len(texts) - 1
+        return suggestions
+
+    def _has_looked(self, uri: str) -> bool:
+        """Whether the last change is long enough ago for somebody to have asked by hand."""
+        changed_s = self._changed_s.get(uri)
+        return changed_s is None or self._clock() - changed_s >= LOOKED_S
 
     def _kept_back(self, uri: str) -> str:
         """Why nothing of the document may be sent, or ""."""
@@ -349,6 +407,10 @@ class Session:
 
     def explain(self) -> str:
         return explain(self.feedback.last)
+
+
+def _nothing() -> None:
+    """One suggestion is all that is wanted."""
 
 
 def _root(params: types.InitializeParams) -> list[str]:

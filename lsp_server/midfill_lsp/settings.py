@@ -1,12 +1,14 @@
 """Client options -> one frozen Settings, defaults beside the fields."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 Trigger = Literal["automatic", "manual"]
 Speculation = Literal["auto", "off", "always"]
+Streaming = Literal["none", "once", "live"]
 
 USER_LEVEL_ONLY = frozenset(
     {"daemon", "daemonPath", "socket", "url", "model", "python", "pythonPath", "token", "apiKey"}
@@ -15,6 +17,9 @@ USER_LEVEL_ONLY = frozenset(
 
 KNOWN_WAITS_S: Mapping[str, float] = {"Visual Studio Code": 0.05, "code-server": 0.05, "Neovim": 0.2}
 """How long an editor's built-in client waits after a change before it asks (measured)."""
+
+ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[/\\]|[A-Za-z][A-Za-z0-9+.-]+:/")
+"""A path of Unix or Windows, or a uri; what is relative to a folder is a matter of `exclude`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Settings:
     client_wait_s: float = 0.0
     """How long the client itself waits between a change and its request; counts towards the debounce."""
     disabled_languages: tuple[str, ...] = ()
+    disabled_folders: tuple[str, ...] = ()
+    """Absolute paths or uris: in them, and in all that is below, nothing is suggested, and nothing of it is sent."""
     exclude: tuple[str, ...] = ()
     """Globs of files that are never read or sent, besides the built-in ones."""
     send_ignored_files: bool = False
@@ -41,6 +48,10 @@ class Settings:
     """Whether to ask ahead of the user: "always" also on battery and on a busy machine."""
     speculation_tokens_per_minute: int | None = None
     """The most that may be generated ahead of the user; None: what suits the model (see `governor`)."""
+    streaming: Streaming = "none"
+    """How a suggestion that grows after it was answered is told to a client that can show that (`midfill/more`)."""
+    candidates: int = 3
+    """How many suggestions there are at most for who asks by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +98,20 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _folders(value: Any) -> tuple[str, ...]:
+    folders = _texts(value)
+    if not all(ABSOLUTE.match(folder) for folder in folders):
+        raise ValueError("must be a list of absolute paths or uris")
+    return folders
+
+
 FIELDS: Mapping[str, Field] = {
     "enabled": Field("enabled", _flag),
     "trigger": Field("trigger", _choice(*get_args(Trigger))),
     "debounceMs": Field("debounce_s", _milliseconds),
     "clientWaitMs": Field("client_wait_s", _milliseconds),
     "disabledLanguages": Field("disabled_languages", _texts),
+    "disabledFolders": Field("disabled_folders", _folders),
     "exclude": Field("exclude", _texts),
     "sendIgnoredFiles": Field("send_ignored_files", _flag),
     "context": Field("context", _flag),
@@ -101,6 +120,8 @@ FIELDS: Mapping[str, Field] = {
     "index": Field("index", _flag),
     "speculation": Field("speculation", _choice(*get_args(Speculation))),
     "speculationTokensPerMinute": Field("speculation_tokens_per_minute", _count(0, 1_000_000)),
+    "streaming": Field("streaming", _choice(*get_args(Streaming))),
+    "candidates": Field("candidates", _count(1, 5)),
 }
 
 
@@ -114,8 +135,7 @@ def parse(raw: Any, base: Settings) -> tuple[Settings, tuple[str, ...]]:
 
     Accepts the options themselves or `{"midfill": options}`, as editors send either.
     """
-    if isinstance(raw, Mapping) and isinstance(raw.get("midfill"), Mapping):
-        raw = raw["midfill"]
+    raw = _options(raw)
     if raw is None:
         return base, ()
     if not isinstance(raw, Mapping):
@@ -128,6 +148,18 @@ def parse(raw: Any, base: Settings) -> tuple[Settings, tuple[str, ...]]:
         except ValueError as exc:
             problems.append(f"midfill.{str(key)[:64]}: {exc}")
     return replace(base, **changes), tuple(problems)
+
+
+def handed_over(raw: Mapping[Any, Any], initial: Settings, defaults: Settings) -> Settings:
+    """`initial`, the settings of the start, without the options that the client's configuration names: from now on
+    that alone decides about them, so that one which is not named any more has its default."""
+    names = (FIELDS[key].name for key in _options(raw) if key in FIELDS)
+    return replace(initial, **{name: getattr(defaults, name) for name in names})
+
+
+def _options(raw: Any) -> Any:
+    section = raw.get("midfill") if isinstance(raw, Mapping) else None
+    return section if isinstance(section, Mapping) else raw
 
 
 def _field(key: str) -> Field:

@@ -33,6 +33,8 @@ class Trace:
     chars: int = 0
     reused: float | None = None
     """The share of the prompt's tokens that the engine had in its KV cache; None when nobody said."""
+    others: int = 0
+    """How many other suggestions were given with it."""
     told_files: int = 0
     """Of how many other files pieces were in the prompt."""
     stages_ms: dict[str, float] = field(default_factory=dict)
@@ -86,6 +88,7 @@ FITTING: Mapping[str, Callable[[Any], bool]] = {
     "model": _is_text,
     "chars": lambda value: isinstance(value, int),
     "reused": lambda value: value is None or _is_number(value),
+    "others": lambda value: isinstance(value, int),
     "told_files": lambda value: isinstance(value, int),
     "stages_ms": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
 }

@@ -354,7 +354,7 @@ class Protocol(LanguageServerProtocol):
         self.ended()
         yield from self._user_handler(types.EXIT, *args)
 
-    # The three below keep no text documents: those of pygls cost O(file) per key and break lines wrongly.
+    # These keep no documents and folders: the texts of pygls cost O(file) per key and break lines wrongly.
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Steps:
@@ -367,6 +367,10 @@ class Protocol(LanguageServerProtocol):
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Steps:
         yield from self._user_handler(types.TEXT_DOCUMENT_DID_CLOSE, params)
+
+    @lsp_method(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def lsp_workspace__did_change_workspace_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> Steps:
+        yield from self._user_handler(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, params)
 
     def _user_handler(self, method: str, *args: Any) -> Steps:
         handler = self.fm.features.get(method)

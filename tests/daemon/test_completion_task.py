@@ -35,6 +35,9 @@ GOOD: dict[str, Any] = {"path": "a.py", "language": "python", "prefix": "x = ", 
         ({"max_tokens": True}, "max_tokens"),
         ({"max_tokens": 2.0}, "max_tokens"),
         ({"max_tokens": 10**9}, "max_tokens"),
+        ({"variant": -1}, "variant"),
+        ({"variant": 99}, "variant"),
+        ({"variant": "1"}, "variant"),
         ({"snippets": {}}, "snippets"),
         ({"snippets": ["x"]}, r"snippets\[0\]"),
         ({"snippets": [{"path": "p"}]}, r"snippets\[0\].text"),
@@ -71,6 +74,17 @@ def test_a_good_request_is_parsed_and_unknown_fields_are_ignored() -> None:
 )
 def test_nobody_waits_for_a_warm_up(max_tokens: int, asked: str, priority: str) -> None:
     assert completion.parse({**GOOD, "max_tokens": max_tokens, "priority": asked}).priority == priority
+
+
+@pytest.mark.parametrize(
+    ("variant", "own", "temperature"),
+    [(0, 0.0, 0.0), (0, 0.4, 0.4), (1, 0.0, 0.6), (2, 0.0, 0.75), (1, 0.9, 0.9), (4, 0.9, 1.05)],
+)
+async def test_each_variant_is_another_sample(variant: int, own: float, temperature: float) -> None:
+    asked = model(1000)
+    asked = replace(asked, tier=replace(asked.tier, temperature=own))
+    built = await completion.build(completion.parse({**GOOD, "variant": variant}), asked)
+    assert (built.seed, round(built.temperature, 6)) == (variant, temperature)
 
 
 # --- fitting the prompt ---------------------------------------------------------------------------

@@ -50,6 +50,11 @@ async def said(provider: scripted.Scripted, prompt: str, **options: Any) -> str:
     return "".join(pieces)
 
 
+async def test_a_rule_may_be_for_one_sample_only() -> None:
+    provider = playing({"rules": [{"text": "one", "seed": 1}, {"text": "first", "seed": 0}, {"text": "other"}]})
+    assert [await said(provider, "x = ", seed=seed) for seed in (0, 1, 2)] == ["first", "one", "other"]
+
+
 # --- answers --------------------------------------------------------------------------------------
 
 

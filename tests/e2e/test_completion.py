@@ -31,6 +31,10 @@ RULES = (
     after("empty =", ""),
     after("foo.append", "(item)"),
     after("¿é🎉¿)", " + naïve🎈"),
+    after("many =", "one(1)", seed=0),
+    after("many =", "two(2)", seed=1),
+    after("many =", "three(3)", seed=2),
+    after("if grows:", "one()\n    two()\n    three()\n", token_ms=30),
 )
 
 
@@ -67,6 +71,31 @@ async def test_ignore_files_are_watched_where_the_client_can(home: Home) -> None
     assert registration["method"] == "workspace/didChangeWatchedFiles"
     watched = [watcher["globPattern"] for watcher in registration["registerOptions"]["watchers"]]
     assert any(".midfillignore" in glob for glob in watched)
+
+
+@pytest.mark.parametrize(
+    ("answer", "suggested_text"),
+    [
+        ([{"enabled": False}], ""),
+        (["nonsense"], "sum(values)"),
+        ("nonsense", "sum(values)"),
+    ],
+    ids=str,
+)
+async def test_a_client_that_sends_no_options_is_asked_for_them(home: Home, answer: Any, suggested_text: str) -> None:
+    asked: list[Json] = []
+    client = StdioClient(SERVER, env=dict(home.environment), stderr=home.folder / "lsp.stderr")
+    client.answers = {**client.answers, "workspace/configuration": lambda params: asked.append(params) or answer}
+    async with client:
+        await client.initialize()
+        editor = Editor(home, client, "utf-16", {})
+        client.handlers["midfill/status"] = editor.on_status
+        await editor.until("ready")
+        assert await editor.open("pulled.py", "total = ").suggest() == suggested_text
+        assert [item["section"] for params in asked for item in params["items"]] == ["midfill"]
+        client.notify("workspace/didChangeConfiguration", {"settings": None})
+        assert await editor.open("pulled.py", "total = ").suggest() == suggested_text
+        assert len(asked) == 2
 
 
 # --- encodings --------------------------------------------------------------------------------------
@@ -149,6 +178,36 @@ async def test_the_selected_entry_is_completed(editor: Editor) -> None:
     (item,) = answer["items"]
     assert item["insertText"] == "append(item)"
     assert item["range"] == span
+
+
+async def test_who_asks_by_hand_may_choose(editor: Editor) -> None:
+    page = editor.open("many.py", "many = ")
+    items = (await soon(page.request(trigger=1)))["items"]
+    assert [item["insertText"] for item in items] == ["one(1)", "two(2)", "three(3)"]
+    assert await page.suggest() == "one(1)"
+
+
+async def test_a_suggestion_that_grows_is_told(home: Home) -> None:
+    told: asyncio.Queue[Json] = asyncio.Queue()
+    async with editing(home, {"streaming": "live", "context": False}) as editor:
+        editor.client.handlers["midfill/more"] = told.put_nowait
+        await editor.until("ready")
+        page = editor.open("grows.py", "if grows:\n    ")
+        (item,) = (await soon(page.request()))["items"]
+        assert item["insertText"] == "one()"
+        more = await soon(told.get())
+        while not more["done"]:
+            more = await soon(told.get())
+        assert more == {
+            "id": item["command"]["arguments"][0],
+            "uri": page.uri,
+            "version": 0,
+            "line": 1,
+            "character": 4,
+            "text": "one()\n    two()\n    three()",
+            "done": True,
+        }
+        assert await page.suggest() == more["text"]
 
 
 # --- requests that overtake each other -----------------------------------------------------------

@@ -70,6 +70,11 @@ async def test_an_odd_request_is_answered(editor: Editor, name: str) -> None:
     await check(editor, frame(inline(editor, **changed)), [code])
 
 
+def folders(added: list[Json], removed: list[Json]) -> Json:
+    params = {"event": {"added": added, "removed": removed}}
+    return {"jsonrpc": "2.0", "method": "workspace/didChangeWorkspaceFolders", "params": params}
+
+
 SENT: dict[str, tuple[bytes, list[int]]] = {
     "lower-case header": (frame(call("midfill/none", {}), b"content-length: %d\r\n\r\n"), [UNKNOWN]),
     "second initialize": (frame(call("initialize", {"capabilities": {}})), [INVALID]),
@@ -92,6 +97,20 @@ SENT: dict[str, tuple[bytes, list[int]]] = {
         frame({"jsonrpc": "2.0", "method": "workspace/didChangeConfiguration", "params": {"settings": [1]}}),
         [],
     ),
+    "configuration null": (
+        frame({"jsonrpc": "2.0", "method": "workspace/didChangeConfiguration", "params": {"settings": None}}),
+        [],
+    ),
+    "folders changed without an event": (
+        frame({"jsonrpc": "2.0", "method": "workspace/didChangeWorkspaceFolders", "params": {}}),
+        [],
+    ),
+    "odd folders": (frame(folders([{"uri": 5, "name": "x"}], [])), []),
+    "folders that are nowhere": (
+        frame(folders([{"uri": uri, "name": "x"} for uri in ("", "file://", "vscode-vfs://g/r", "\0")], [])),
+        [],
+    ),
+    "unknown folders removed": (frame(folders([], [{"uri": "file:///unknown", "name": "x"}])), []),
     "configuration missing": (frame({"jsonrpc": "2.0", "method": "workspace/didChangeConfiguration"}), []),
     "batch": (frame([call(INLINE, {})]), [INVALID]),
     "not JSON": (frame(b"{"), [PARSE]),

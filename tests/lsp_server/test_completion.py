@@ -74,6 +74,7 @@ async def test_the_request_holds_what_the_model_needs() -> None:
             "snippets": (),
             "priority": "interactive",
             "editor": "window",
+            "variant": 0,
         }
     ]
 

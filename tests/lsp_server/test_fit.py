@@ -1,5 +1,6 @@
 """What of a model's answer is shown where: one row of tests/data/fit per case, and what holds for any text."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -154,6 +155,11 @@ def derived(text: str, model: str) -> bool:
     return text in model.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def can_be_drawn(replaced: str, text: str) -> bool:
+    """VS Code's rule: a suggestion only adds, so what it replaces must be found in it, in this order."""
+    return re.search(".*".join(map(re.escape, replaced)), text, re.DOTALL) is not None
+
+
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, TEXTS, TEXTS, LANGUAGES, st.booleans())
 def test_any_text_in_any_buffer(before: str, after: str, model: str, language: str, by_hand: bool) -> None:
@@ -163,6 +169,7 @@ def test_any_text_in_any_buffer(before: str, after: str, model: str, language: s
     fitted = fit.fit(shaped.shown, snapshot, by_hand=by_hand)
     assert shaped.shown == "" or derived(shaped.text, model)
     assert 0 <= fitted.replace <= len(snapshot.after)
+    assert can_be_drawn(snapshot.after[: fitted.replace], fitted.text)
     assert fitted.text == "" or derived(fitted.text, model)
     assert set(shaped.rules + fitted.rules) <= set(RULES)
     end = fit.enough(model, snapshot, shape)

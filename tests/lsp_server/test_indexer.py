@@ -120,6 +120,32 @@ async def test_it_follows_what_is_saved_made_and_removed(tmp_path: Path) -> None
         assert not project.has("app/main.py")
 
 
+async def test_folders_come_and_go(tmp_path: Path) -> None:
+    async with window(tmp_path) as it:
+        first = await it.read(*FILES)
+        other = tmp_path / "other"
+        write(other, {"b.py": "def late(): ...\n"})
+        it.indexer.start([it.root.as_uri(), other.as_uri()], Rules())
+        late = (other / "b.py").as_uri()
+        await it.indexer.until(lambda: (found := it.indexer.project(late)) and found[0].has("b.py"))
+        assert it.project() is first
+        it.indexer.start([other.as_uri()], Rules())
+        assert it.project() is None
+        it.indexer.start([], Rules())
+        assert it.indexer.project(late) is None
+
+
+async def test_only_the_first_look_at_a_folder_is_a_progress_of_the_editor(tmp_path: Path) -> None:
+    async with window(tmp_path) as it:
+        await it.read(*FILES)
+        told: list[tuple[str, int]] = []
+        it.indexer.on_first = lambda words, percentage: told.append((words, percentage))
+        it.indexer._folders[str(it.root)].is_new = True
+        for message in ({"progress": [1, 4]}, {"progress": [3, 4]}, {"done": 4}, {"progress": [1, 2]}, {"done": 2}):
+            await it.indexer._receive({"root": str(it.root), **message}, tmp_path)
+        assert told == [("indexing 1 of 4 files", 25), ("indexing 3 of 4 files", 75), ("", 100), ("", 100)]
+
+
 async def test_a_file_that_is_opened_and_not_known_is_looked_at(tmp_path: Path) -> None:
     async with window(tmp_path) as it:
         await it.read(*FILES)
@@ -131,7 +157,7 @@ async def test_a_file_that_is_opened_and_not_known_is_looked_at(tmp_path: Path) 
 async def test_what_becomes_excluded_vanishes(tmp_path: Path) -> None:
     async with window(tmp_path) as it:
         await it.read(*FILES)
-        it.indexer.start([], Rules(globs=("shop/",)))
+        it.indexer.start([it.root.as_uri()], Rules(globs=("shop/",)))
         await it.indexer.until(lambda: not it.has("shop/cart.go"))
         assert it.has("app/main.py")
 

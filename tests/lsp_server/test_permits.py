@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
+from midfill_lsp.permits import Permits
 from midfill_lsp.session import Session
+from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
 from midfill_workspace import exclusion
 from support.daemons import soon
@@ -63,7 +65,7 @@ async def window(*folders: Path, answer: str = "value", **options: Any) -> Async
     params = types.InitializeParams(
         types.ClientCapabilities(),
         workspace_folders=[types.WorkspaceFolder(uri=folder.as_uri(), name="w") for folder in folders],
-        initialization_options={"debounceMs": 0, **options},
+        initialization_options={"debounceMs": 0, "candidates": 1, **options},
     )
     session.initialize(params, "utf-16")
     await soon(lambda: session.desk.link.model == MODEL)
@@ -125,9 +127,66 @@ async def test_a_twin_of_an_ignored_file_is_one_too(tmp_path: Path, scheme: str)
         assert await it.ask(uri) == "ignored"
 
 
-async def test_an_untitled_document_lies_nowhere(tmp_path: Path) -> None:
-    async with window(tmp_path) as it:
-        assert await it.ask(it.open("untitled:Untitled-1")) == ""
+@pytest.mark.parametrize(
+    ("uri", "reason", "told"),
+    [
+        ("untitled:Untitled-1", "", ""),
+        ("file://", "", ""),
+        ("untitled:{root}/w/new.py", "", "new.py"),
+        ("untitled:{root}/w/local.py", "ignored", None),
+        ("vscode-notebook-cell:{root}/w/n.ipynb#W0sZ", "", ""),
+        ("vscode-notebook-cell:{root}/w/local.py#W0sZ", "ignored", None),
+        ("vscode-vfs://github/owner/repository/a.py", "", "a.py"),
+        ("vscode-remote://ssh-remote%2Bhost/home/me/a.py", "", "a.py"),
+        ("vscode-remote://ssh-remote%2Bhost/home/me/.ssh/config", "secret_file", None),
+        ("vscode-vfs://github/owner/repository/.env", "secret_file", None),
+        ("git:{root}/w/a.py?ref=HEAD", "not_written", None),
+        ("output:extension-output-1", "not_written", None),
+    ],
+)
+async def test_what_is_no_file_is_completed_by_its_text(
+    tmp_path: Path, uri: str, reason: str, told: str | None
+) -> None:
+    plant(tmp_path, TREE)
+    async with window(tmp_path / "w") as it:
+        assert await it.ask(it.open(uri.format(root=tmp_path.as_posix()))) == reason
+        assert [request["path"] for request in it.client.asked] == ([] if told is None else [told])
+
+
+@NEEDS_UNIX
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("w/a.py", ""),
+        ("v/a.py", "disabled_folder"),
+        ("v/deep/b.py", "disabled_folder"),
+        ("w/other.py", "disabled_folder"),
+        ("w2/a.py", ""),
+        ("w/in/a.py", "disabled_folder"),
+        ("git:{root}/v/a.py", "disabled_folder"),
+    ],
+)
+async def test_a_folder_is_switched_off_with_all_that_is_below(tmp_path: Path, path: str, reason: str) -> None:
+    plant(tmp_path, TREE)
+    off = [f"{tmp_path}/v/", (tmp_path / "w" / "in").as_uri()]
+    async with window(tmp_path / "w", tmp_path / "v", disabledFolders=off) as it:
+        uri = it.open(path.format(root=tmp_path) if ":" in path else tmp_path / path)
+        assert await it.ask(uri) == reason
+        if reason:
+            assert exclusion.REASONS[reason] in it.session.explain()
+            assert it.statuses[-1] == Status("off", exclusion.REASONS[reason], "m")
+            it.session.configure({"midfill": {"disabledFolders": []}})
+            assert await it.ask(uri) != reason
+
+
+async def test_nothing_of_a_folder_that_is_switched_off_is_told_elsewhere(tmp_path: Path) -> None:
+    permits = Permits()
+    permits.set_folders([tmp_path.as_uri()])
+    plant(tmp_path, {"a.py": "", "in/b.py": ""})
+    told = [permits.may_tell((tmp_path / "a.py").as_uri(), path) for path in ("a.py", "in/b.py")]
+    permits.configure(Settings(disabled_folders=(f"{tmp_path}/in",)))
+    told += [permits.may_tell((tmp_path / "a.py").as_uri(), path) for path in ("a.py", "in/b.py")]
+    assert told == [True, True, True, False]
 
 
 async def test_the_status_follows_the_document_that_is_worked_in(tmp_path: Path) -> None:

@@ -145,14 +145,18 @@ AT_START = Settings(debounce_s=0.005, disabled_languages=("lua",))
         ([{"trigger": "manual"}], replace(AT_START, trigger="manual")),
         ([{"trigger": "manual"}, {"enabled": False}], replace(AT_START, enabled=False)),
         ([{"trigger": "manual"}, {}], AT_START),
-        ([{"midfill": {"disabledLanguages": []}}, {"midfill": {}}], AT_START),
+        ([{"midfill": {"disabledLanguages": []}}, {"midfill": {}}], replace(AT_START, disabled_languages=())),
+        ([START, {}], Settings()),
+        ([START, {"debounceMs": 7}], Settings(debounce_s=0.007)),
         ([{"disabledLanguages": []}], replace(AT_START, disabled_languages=())),
         ([{"trigger": "manual"}, None], replace(AT_START, trigger="manual")),
         ([{"trigger": "manual"}, "nonsense"], replace(AT_START, trigger="manual")),
         ([{"trigger": "manual"}, {"trigger": "nonsense"}], AT_START),
     ],
 )
-async def test_an_option_that_is_removed_is_as_it_was_at_the_start(changes: list[Any], expected: Settings) -> None:
+async def test_an_option_that_is_removed_has_its_default_unless_only_the_start_named_it(
+    changes: list[Any], expected: Settings
+) -> None:
     async with window(options=START) as it:
         for change in changes:
             it.session.configure(change)
@@ -166,6 +170,16 @@ async def test_without_folders_the_root_names_the_documents() -> None:
     session.opened(types.TextDocumentItem(uri=f"{ROOT}/src/a.py", language_id="python", version=1, text=""))
     assert [document.path for document in session.documents.all()] == ["src/a.py"]
     await session.close()
+
+
+async def test_documents_follow_the_folders_of_the_workspace() -> None:
+    async with window() as it:
+        it.open("", "src/a.py")
+        paths: list[str] = []
+        for added, removed in (([f"{ROOT}/src"], []), ([], [ROOT]), ([ROOT], [f"{ROOT}/src"]), ([ROOT], ["file:///x"])):
+            it.session.folders_changed(added, removed)
+            paths.append(it.session.documents.all()[0].path)
+        assert paths == ["a.py", "a.py", "src/a.py", "src/a.py"]
 
 
 # --- a request ------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ class Rule:
     first_token_ms: float | None = None
     token_ms: float | None = None
     times: int | None = None
+    seed: int | None = None
+    """Only for the sample of this number; 0 is what is asked for first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ RULE_FIELDS: dict[str, Check] = {
     "first_token_ms": _milliseconds,
     "token_ms": _milliseconds,
     "times": _whole,
+    "seed": _whole,
 }
 NUMERIC: tuple[Check, ...] = (_milliseconds, _share, _whole, _positive)
 OPTION_FIELDS = {name: check for name, check in SCRIPT_FIELDS.items() if check not in (_paths, _list)}

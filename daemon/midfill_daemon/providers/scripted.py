@@ -70,7 +70,7 @@ class Scripted:
             return
         self.calls += 1
         try:
-            rule = self._rule(_before_caret(generation, *self._markers))
+            rule = self._rule(_before_caret(generation, *self._markers), generation.seed)
             await self._wait(rule.first_token_ms, self.script.first_token_ms)
             await self._fail(rule.fault)
             tokens = TOKEN.findall(_until_stop(rule.text, generation.stops))
@@ -107,12 +107,13 @@ class Scripted:
         before, _, after = fim.FORMATS[format_name].file_form.partition("{prefix}")
         return before.rpartition("}")[2], after.partition("{")[0]
 
-    def _rule(self, before: str) -> Rule:
+    def _rule(self, before: str, seed: int) -> Rule:
         """The first rule that matches and is not used up, else one made of the oracle's answer."""
         tail = before[-TAIL_CHARS:]
         for index, rule in enumerate(self.script.rules):
             uses = self._uses.get(index, 0)
-            if (rule.times is None or uses < rule.times) and rule.match.search(tail):
+            meant = rule.seed in (None, seed) and (rule.times is None or uses < rule.times)
+            if meant and rule.match.search(tail):
                 self._uses[index] = uses + 1
                 return rule
         return Rule(text=answer(self.script, tail))

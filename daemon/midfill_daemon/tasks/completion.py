@@ -24,6 +24,9 @@ PREFIX_SHARE = 0.75
 """Of the room for the file's text, where prefix and suffix both want more than there is: what precedes matters more."""
 TURN_TOKENS = 16
 """What a chat template, or a service that places the suffix by itself, puts around each text."""
+VARIANT_LIMIT = 8
+VARIANT_TEMPERATURE, VARIANT_STEP = 0.6, 0.15
+"""Below the first a small model mostly repeats what it says anyway; each further variant dares a little more."""
 SLACK = 0.95
 STEPS = 8
 """The start of a prefix that is cut moves by this part of the budget, in characters, not with every key: the KV cache
@@ -35,7 +38,7 @@ holds what follows an unmoved start.
 
 
 def parse(raw: Raw) -> CompletionRequest:
-    max_tokens = _tokens(raw)
+    max_tokens = _count(raw, "max_tokens", OUTPUT_LIMIT_TOKENS, 64)
     return CompletionRequest(
         path=_text(raw, "path", 4_096),
         language=_text(raw, "language", 128),
@@ -47,6 +50,7 @@ def parse(raw: Raw) -> CompletionRequest:
         snippets=_snippets(raw.get("snippets", [])),
         priority=_priority(raw, max_tokens),
         editor=_text(raw, "editor", 128, ""),
+        variant=_count(raw, "variant", VARIANT_LIMIT, 0),
     )
 
 
@@ -72,10 +76,10 @@ def _priority(raw: Raw, max_tokens: int) -> Priority:
     return "speculative" if max_tokens == 0 and priority == "interactive" else priority
 
 
-def _tokens(raw: Raw) -> int:
-    value = raw.get("max_tokens", 64)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= OUTPUT_LIMIT_TOKENS:
-        raise BadInput(f"max_tokens: must be a whole number from 0 to {OUTPUT_LIMIT_TOKENS}")
+def _count(raw: Raw, name: str, limit: int, default: int) -> int:
+    value = raw.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
+        raise BadInput(f"{name}: must be a whole number from 0 to {limit}")
     return value
 
 
@@ -154,7 +158,8 @@ def _generation(request: CompletionRequest, model: Model) -> Generation:
     """The call of `model` for `request` as it is."""
     generation = Generation(
         max_tokens=min(request.max_tokens, model.output_tokens),
-        temperature=model.tier.temperature,
+        temperature=_temperature(request.variant, model),
+        seed=request.variant,
         stops=_line_stops(request),
     )
     if model.info.suffix_field:
@@ -168,6 +173,11 @@ def _generation(request: CompletionRequest, model: Model) -> Generation:
         messages = (Message("system", prompt.system), Message("user", prompt.text))
         return replace(generation, messages=messages, stops=prompt.stops)
     return replace(generation, prompt=prompt.text, stops=generation.stops + prompt.stops)
+
+
+def _temperature(variant: int, model: Model) -> float:
+    own = model.tier.temperature
+    return max(own, VARIANT_TEMPERATURE + VARIANT_STEP * (variant - 1)) if variant else own
 
 
 # --- fit the request to the model's budget --------------------------------------------------------
