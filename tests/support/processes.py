@@ -94,7 +94,7 @@ async def living_in(folder: Path, tier: str, **variables: str) -> AsyncIterator[
         for process in home.daemons():
             signal_to(process, signal.SIGTERM)
         left = await ended(home.processes())
-        assert not left, f"left behind: {left}"
+        assert not left, f"left behind: {[command_line(each) for each in left]}"
     finally:
         for process in home.processes():
             signal_to(process, signal.SIGKILL)

@@ -22,8 +22,9 @@ local function defaults()
       accept = '<Tab>',
       accept_word = '<M-Right>',
       accept_line = '<M-Down>',
-      next = '<M-]>',
-      previous = '<M-[>',
+      -- Not <M-]> and <M-[>: to a terminal they are the beginnings of longer sequences.
+      next = '<M-n>',
+      previous = '<M-p>',
       dismiss = '<C-]>',
       trigger = '<M-\\>',
     },

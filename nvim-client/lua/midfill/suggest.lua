@@ -213,32 +213,38 @@ function M.leave()
   asked_at = ''
 end
 
----Show another of several suggestions; ask for them first where only one is known.
+---Show another of several suggestions. Beyond the last they are asked for, and again each time:
+---those that the model takes longer for are known later.
 ---@param step integer
 function M.cycle(step)
-  if shown and #shown.items > 1 then
-    shown.index = (shown.index - 1 + step) % #shown.items + 1
-    M.refresh()
-  elseif shown and not shown.by_hand then
-    M.ask(true, function()
-      if shown and #shown.items > 1 then
-        M.cycle(step)
-      end
-    end)
+  if not shown then
+    return
   end
+  local index = shown.index + step
+  if shown.items[index] then
+    shown.index = index
+    M.refresh()
+    return
+  end
+  M.ask(true, function()
+    if shown then
+      shown.index = (index - 1) % #shown.items + 1
+      M.refresh()
+    end
+  end)
 end
 
----`midfill/more`: a suggestion has grown.
+---`midfill/more`: a suggestion has grown. Those that were made for one request share its id; the
+---first of them is the one that grows.
 ---@type lsp.Handler
 function M.on_more(_, more, context)
   if not shown or context.client_id ~= shown.client_id or type(more.text) ~= 'string' then
     return
   end
-  for _, item in ipairs(shown.items) do
-    if item.id ~= nil and item.id == more.id then
-      item.text = item.given .. more.text:gsub('\r\n?', '\n')
-      M.refresh()
-    end
+  local first = shown.items[1]
+  if first.id ~= nil and first.id == more.id then
+    first.text = first.given .. more.text:gsub('\r\n?', '\n')
+    M.refresh()
   end
 end
 

@@ -1,7 +1,7 @@
--- Writes down each suggestion that is really drawn, to show that none comes and goes between two keys.
+-- Writes down each suggestion that is drawn, to show that none comes and goes between keys.
 local M = {}
 
-local frames = {}
+local frames, last = {}, ''
 
 local function drawn()
   local namespace = vim.api.nvim_get_namespaces().midfill
@@ -25,7 +25,8 @@ function M.record()
   vim.api.nvim_set_decoration_provider(vim.api.nvim_create_namespace('frames'), {
     on_end = function()
       local now = drawn()
-      if now ~= frames[#frames] then
+      if now ~= last then
+        last = now
         table.insert(frames, now)
       end
     end,
@@ -34,7 +35,7 @@ end
 
 function M.take()
   local taken = frames
-  frames = { taken[#taken] }
+  frames = {}
   return taken
 end
 

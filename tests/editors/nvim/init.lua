@@ -6,11 +6,21 @@ vim.o.expandtab = true
 vim.o.shiftwidth = 4
 vim.o.ruler = false
 vim.o.showcmd = false
+-- So long after the last key the user is said to pause.
+vim.o.updatetime = 300
+vim.g.pause = 0
+vim.api.nvim_create_autocmd('CursorHoldI', {
+  callback = function()
+    vim.g.pause = vim.b.changedtick
+    vim.cmd.redrawstatus()
+  end,
+})
 vim.o.statusline = table.concat({
   '%{luaeval(\'require"midfill".status()\')}',
   '%{mode()}',
   '%t',
   "%{join(getline(1, '$'), '⏎')}",
+  '%{g:pause}',
   '',
 }, ' ¦ ')
 vim.g.midfill = vim.json.decode(vim.env.MIDFILL_TEST_OPTIONS)

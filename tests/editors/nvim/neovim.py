@@ -19,7 +19,10 @@ PLUGIN = HERE.parents[2] / "nvim-client"
 
 GHOST = re.compile("‹([^›]*)›")
 LINE_END = "⏎"
-STATUS_LINE = re.compile(r"^(?P<status>.*?) ¦ (?P<mode>.) ¦ (?P<name>.*?) ¦ (?P<text>.*?) ¦")
+STATUS_LINE = re.compile(r"^(?P<status>.*?) ¦ (?P<mode>.) ¦ (?P<name>.*?) ¦ (?P<text>.*?) ¦( (?P<pause>\d+) ¦)?")
+
+SETTLED = 'vim.lsp.buf_request_sync(0, "midfill.heard", {}, 5000) ~= nil'
+"""All that was said before has been heard, once the server has answered this; whatever it answers."""
 
 Step = tuple[str, str]
 """Keys, and what is seen then: the text with the suggestion in ‹ ›."""
@@ -74,15 +77,12 @@ class Neovim:
 
     async def see(self, wanted: str, mode: str = "", held: str = "") -> list[str]:
         """Wait until the screen shows this text, and the buffer holds it without the suggestion in ‹ ›."""
-        shown, held = GHOST.sub(r"\1", wanted), held or GHOST.sub("", wanted)
-        lines = [line.rstrip() for line in shown.split("\n")]
+        return await self.terminal.until(lambda rows: _shows(rows, wanted, mode, held), wanted)
 
-        def is_there(rows: list[str]) -> bool:
-            line = _status_line(rows)
-            seen = rows[: len(lines)] == lines and rows[len(lines)].startswith(("~", "midfill: "))
-            return seen and line.get("text") == held.replace("\n", LINE_END) and line.get("mode", "") in (mode or "in")
-
-        return await self.terminal.until(is_there, wanted)
+    async def pause(self) -> None:
+        """Wait until the user has not typed for longer than anybody does who types."""
+        changes = await self.evaluate("b:changedtick")
+        await self.terminal.until(lambda rows: _status_line(rows).get("pause") == changes, "a pause")
 
     async def play(self, *steps: Step) -> None:
         for keys, wanted in steps:
@@ -99,6 +99,14 @@ class Neovim:
         """The suggestions that have been drawn since this was asked last; each as often as it came back."""
         drawn: list[str] = await self.lua('require("frames").take()')
         return drawn
+
+
+def _shows(rows: list[str], wanted: str, mode: str = "", held: str = "") -> bool:
+    shown, held = GHOST.sub(r"\1", wanted), held or GHOST.sub("", wanted)
+    lines = [line.rstrip() for line in shown.split("\n")]
+    line = _status_line(rows)
+    is_drawn = rows[: len(lines)] == lines and rows[len(lines)].startswith(("~", "midfill: "))
+    return is_drawn and line.get("text") == held.replace("\n", LINE_END) and line.get("mode", "") in (mode or "in")
 
 
 def _status_line(rows: list[str]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from editors.nvim.neovim import HERE, Neovim, Step, neovim
+from editors.nvim.neovim import HERE, SETTLED, Neovim, Step, neovim
 from support.processes import Home, environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -48,9 +48,6 @@ async def editor(home: Home, told: Told, program: Path) -> AsyncIterator[Neovim]
         yield editor
 
 
-SETTLED = 'vim.lsp.buf_request_sync(0, "fake.wait", {}, 5000) ~= nil'
-"""All that was said before has been heard, once the server has answered this."""
-
 OPTIONS = {
     "clientWaitMs": 0,
     "disabledFolders": [],
@@ -86,12 +83,12 @@ STORIES: dict[str, tuple[tuple[Step, ...], list[list[Any]]]] = {
     "several by hand": (
         (
             PICK,
-            ("<M-]>", "pick = ‹second()›"),
+            ("<M-n>", "pick = ‹second()›"),
             ("s", "pick = s‹econd()›"),
             ("<BS>", "pick = ‹second()›"),
-            ("<M-]>", "pick = ‹third()›"),
-            ("<M-]>", "pick = ‹first()›"),
-            ("<M-[>", "pick = ‹third()›"),
+            ("<M-n>", "pick = ‹third()›"),
+            ("<M-n>", "pick = ‹first()›"),
+            ("<M-p>", "pick = ‹third()›"),
             ("<Tab>", "pick = third()"),
         ),
         [["midfill.accepted", []]],
@@ -141,6 +138,6 @@ SWITCHES: dict[str, dict[str, Any]] = {
 async def test_the_switches(editor: Neovim, told: Told) -> None:
     await editor.open()
     for switch, changed in SWITCHES.items():
-        await editor.command(f"Midfill {switch}")
+        await editor.evaluate(f"execute('Midfill {switch}')")
         await editor.lua(SETTLED)
         assert told.take() == [["settings", OPTIONS | changed]], switch
