@@ -11,6 +11,17 @@ local function say(message)
   vim.notify(('Midfill: %s'):format(message))
 end
 
+---More than a line, beside the caret; it goes with the next key.
+---@param sentence string
+local function show(sentence)
+  vim.lsp.util.open_floating_preview({ sentence }, 'plaintext', {
+    border = 'rounded',
+    max_width = 70,
+    title = 'Midfill',
+    wrap = true,
+  })
+end
+
 ---@return vim.lsp.Client?
 local function client_here()
   local client = server.of(0)
@@ -62,7 +73,7 @@ local SUBCOMMANDS = {
     run = function()
       local client = client_here()
       if client then
-        server.execute(client, 'midfill.explain', nil, vim.notify)
+        server.execute(client, 'midfill.explain', nil, show)
       end
     end,
   },

@@ -3,7 +3,7 @@ vim.o.swapfile = false
 vim.o.laststatus = 2
 vim.o.showcmd = false
 vim.o.statusline = 'midfill: %{get(g:, "midfill_state", "")} ¦ '
-  .. "%{mode()} ¦ %t ¦ %{join(getline(1, '$'), '⏎')} ¦ "
+  .. "%{mode()} ¦ %t ¦ 0 ¦ %{strcharpart(join(getline(1, '$'), '⏎'), 0, 64)} ¦ "
 
 vim.lsp.config('midfill', {
   cmd = vim.json.decode(vim.env.MIDFILL_TEST_SERVER),

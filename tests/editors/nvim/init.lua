@@ -19,8 +19,8 @@ vim.o.statusline = table.concat({
   '%{luaeval(\'require"midfill".status()\')}',
   '%{mode()}',
   '%t',
-  "%{join(getline(1, '$'), '⏎')}",
   '%{g:pause}',
+  "%{strcharpart(join(getline(1, '$'), '⏎'), 0, 64)}",
   '',
 }, ' ¦ ')
 vim.g.midfill = vim.json.decode(vim.env.MIDFILL_TEST_OPTIONS)

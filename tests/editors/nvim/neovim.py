@@ -18,8 +18,11 @@ HERE = Path(__file__).parent
 PLUGIN = HERE.parents[2] / "nvim-client"
 
 GHOST = re.compile("‹([^›]*)›")
-LINE_END = "⏎"
-STATUS_LINE = re.compile(r"^(?P<status>.*?) ¦ (?P<mode>.) ¦ (?P<name>.*?) ¦ (?P<text>.*?) ¦( (?P<pause>\d+) ¦)?")
+LINE_END, TEXT_CHARS = "⏎", 64
+STATUS_LINE = re.compile(r"(?P<status>.*?) ¦ (?P<mode>.) ¦ (?P<name>.*?) ¦ (?P<pause>\d+) ¦ (?P<text>.*?)( ¦|$)")
+
+ALONE: Json = {"server": {"context": False}}
+"""A scripted model answers to the end of its prompt, which is not to be another test's file."""
 
 SETTLED = 'vim.lsp.buf_request_sync(0, "midfill.heard", {}, 5000) ~= nil'
 """All that was said before has been heard, once the server has answered this; whatever it answers."""
@@ -105,8 +108,9 @@ def _shows(rows: list[str], wanted: str, mode: str = "", held: str = "") -> bool
     shown, held = GHOST.sub(r"\1", wanted), held or GHOST.sub("", wanted)
     lines = [line.rstrip() for line in shown.split("\n")]
     line = _status_line(rows)
+    held = held.replace("\n", LINE_END)[:TEXT_CHARS]
     is_drawn = rows[: len(lines)] == lines and rows[len(lines)].startswith(("~", "midfill: "))
-    return is_drawn and line.get("text") == held.replace("\n", LINE_END) and line.get("mode", "") in (mode or "in")
+    return is_drawn and line.get("text") == held and line.get("mode", "") in (mode or "in")
 
 
 def _status_line(rows: list[str]) -> Mapping[str, str]:
@@ -125,7 +129,7 @@ async def neovim(
         **home.environment,
         "HOME": str(folder),
         "TERM": "xterm-256color",
-        "MIDFILL_TEST_OPTIONS": json.dumps(options or {"keys": {}}),
+        "MIDFILL_TEST_OPTIONS": json.dumps(options or ALONE),
         **variables,
     }
     socket = folder / "socket"

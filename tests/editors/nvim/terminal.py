@@ -25,6 +25,8 @@ class Terminal:
     process: asyncio.subprocess.Process
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     answers: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue)
+    seen: list[list[str]] = field(default_factory=list)
+    """The screens that were waited for, and the one that was there when waiting was over."""
 
     async def read(self) -> None:
         """Sort what tmux says: outputs of the pane are events, the rest are answers to commands."""
@@ -67,9 +69,11 @@ class Terminal:
                     self.changed.clear()
                     rows = await self.rows()
                     if check(rows):
+                        self.seen.append(rows)
                         return rows
                     await self.changed.wait()
         except TimeoutError:
+            self.seen.append(rows)
             raise AssertionError("\n".join((f"never seen: {wanted}", "the screen:", *rows))) from None
 
 
