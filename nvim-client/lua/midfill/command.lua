@@ -14,12 +14,13 @@ end
 ---More than a line, beside the caret; it goes with the next key.
 ---@param sentence string
 local function show(sentence)
-  vim.lsp.util.open_floating_preview({ sentence }, 'plaintext', {
+  local _, window = vim.lsp.util.open_floating_preview({ sentence }, 'plaintext', {
     border = 'rounded',
     max_width = 70,
     title = 'Midfill',
     wrap = true,
   })
+  vim.wo[window].linebreak = true
 end
 
 ---@return vim.lsp.Client?

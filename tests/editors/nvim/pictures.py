@@ -29,8 +29,8 @@ def write_text(screens: Sequence[Sequence[str]], name: str) -> None:
 def svg(rows: Sequence[str], title: str) -> str:
     """A picture of rows with their escape sequences; the same one for the same rows."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    for row in rows:
-        console.print(Text.from_ansi(row), no_wrap=True, crop=True)
+    # All at once: the escape sequences of one row hold for the next as well.
+    console.print(Text.from_ansi("\n".join(rows)), no_wrap=True, crop=True)
     picture = console.export_svg(title=title, theme=THEME)
     return _with_own_font(picture)
 

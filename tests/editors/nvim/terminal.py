@@ -58,7 +58,7 @@ class Terminal:
             await self.command("send-keys", *words)
 
     async def rows(self, *, colours: bool = False) -> list[str]:
-        return await self.command("capture-pane", "-p", *(("-e",) if colours else ()))
+        return await self.command("capture-pane", "-p", *(("-e", "-N") if colours else ()))
 
     async def until(self, check: Callable[[list[str]], bool], wanted: str) -> list[str]:
         """The screen, once the check holds. Looks again after each output, and never otherwise."""

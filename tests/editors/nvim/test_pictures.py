@@ -23,16 +23,12 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def median(values: Sequence[float]) -> float:"""
-MEDIAN = """\
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return ordered[middle]
-    return mean(ordered[middle - 1 : middle + 1])
+def deviation(values: Sequence[float]) -> float:"""
+BODY = """\
+    centre = mean(values)
+    squares = [(value - centre) ** 2 for value in values]
+    return mean(squares) ** 0.5
 """
-
-OPTIONS = {"server": {"context": False, "maxTokens": 200}}
 
 STATUS_LINE = """' %f%=%{luaeval(''require"midfill".status()'')} '"""
 
@@ -40,8 +36,8 @@ STATUS_LINE = """' %f%=%{luaeval(''require"midfill".status()'')} '"""
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def editor(tmp_path_factory: pytest.TempPathFactory, program: Path) -> AsyncIterator[Neovim]:
     folder = tmp_path_factory.mktemp("pictures")
-    rules = (after("median(values: Sequence[float]) -> float:", "\n" + MEDIAN), {"match": "", "text": ""})
-    async with living_in(folder, script(folder, *rules)) as home, neovim(program, home, options=OPTIONS) as editor:
+    rules = (after("deviation(values: Sequence[float]) -> float:", "\n" + BODY), {"match": "", "text": ""})
+    async with living_in(folder, script(folder, *rules)) as home, neovim(program, home) as editor:
         await editor.command("set termguicolors")
         yield editor
 
@@ -49,7 +45,7 @@ async def editor(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Asy
 async def test_a_suggestion_and_why_it_was_given(editor: Neovim) -> None:
     await editor.open(ABOVE, name="statistics.py")
     await editor.type("<CR>")
-    await editor.terminal.until(lambda rows: "middle + 1]" in "".join(rows), "the suggestion")
+    await editor.terminal.until(lambda rows: "** 0.5" in "".join(rows), "the suggestion")
     await editor.evaluate(f"setwinvar(0, '&statusline', {STATUS_LINE})")
     await editor.terminal.until(lambda rows: rows[-2].rstrip().endswith("midfill: ready"), "a plain status line")
     await keep(editor, "nvim-suggestion")
