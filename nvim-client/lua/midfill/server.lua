@@ -61,7 +61,10 @@ function M.enable(handlers, on_end)
     on_exit = function(code, signal, client_id)
       vim.schedule(function()
         on_end(client_id)
-        M.ended(code ~= 0 or signal ~= 0)
+        -- Neovim forgets the client in a callback that has its turn after this one.
+        vim.schedule(function()
+          M.ended(code ~= 0 or signal ~= 0)
+        end)
       end)
     end,
   })

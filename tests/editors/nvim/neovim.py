@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from editors.nvim.terminal import Terminal, terminal
-from support.processes import SERVER, WAIT_S, Home, Json
+from support.processes import SERVER, WAIT_S, Home, Json, ended
 
 HERE = Path(__file__).parent
 PLUGIN = HERE.parents[2] / "nvim-client"
@@ -137,7 +137,10 @@ async def neovim(
         editor = Neovim(one, program, socket, folder)
         await editor.status("ready")
         yield editor
+        servers = [process for process in home.processes() if process.environ().get("HOME") == str(folder)]
         await editor.command("qall!")
+    # One that still ends would start another daemon while the test stops it.
+    assert not await ended(servers), "a server outlives its editor"
 
 
 def _install(folder: Path) -> None:

@@ -141,3 +141,20 @@ async def test_the_switches(editor: Neovim, told: Told) -> None:
         await editor.evaluate(f"execute('Midfill {switch}')")
         await editor.lua(SETTLED)
         assert told.take() == [["settings", OPTIONS | changed]], switch
+
+
+async def test_a_server_is_started_again_by_hand(editor: Neovim, told: Told) -> None:
+    await editor.open()
+    await editor.evaluate("execute('Midfill restart')")
+    await editor.terminal.until(lambda _: ["options", OPTIONS] in told.take(), "a new server")
+    await editor.status("ready")
+    await editor.play(GROW)
+
+
+async def test_a_server_that_crashed_is_started_again(home: Home, editor: Neovim, told: Told) -> None:
+    await editor.open()
+    (server,) = [process for process in home.processes() if str(told.log) in process.cmdline()]
+    server.kill()
+    await editor.terminal.until(lambda _: ["options", OPTIONS] in told.take(), "a new server")
+    await editor.status("ready")
+    await editor.play(GROW)

@@ -169,6 +169,17 @@ async def test_an_explanation(editor: Neovim) -> None:
     await editor.terminal.until(lambda rows: "A suggestion of 19 characters" in "".join(rows), "an explanation")
 
 
+async def test_the_health_check_finds_nothing(editor: Neovim) -> None:
+    await editor.open()
+    await editor.command("Midfill health")
+    await editor.terminal.until(lambda rows: "Midfill: ready, scripted" in "".join(rows), "the health of the server")
+    report = await editor.lua("table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), [[\\n]])")
+    assert "ERROR" not in report
+    assert "WARNING" not in report
+    assert "accept: <Tab>" in report
+    await editor.type(":close<CR>")
+
+
 async def test_a_language_is_switched_off_and_on(editor: Neovim) -> None:
     await editor.open()
     await editor.command("Midfill language")
