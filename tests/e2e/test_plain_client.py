@@ -11,7 +11,11 @@ from support.processes import SERVER, UNITS, Editor, Home, Json, after, living_i
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-RULES = (after("total =", "sum(values)"), after("'🎉' +", "'日本 🎈'"), after("if grows:", "one()\n    two()\n", token_ms=30))
+RULES = (
+    after("total =", "sum(values)"),
+    after("'🎉' +", "'日本 🎈'"),
+    after("if grows:", "one()\n    two()\n", token_ms=30),
+)
 
 # What Helix says of itself, as far as it has to do with us; its default encoding comes first.
 HELIX: Json = {

@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from editors.nvim.terminal import Terminal, terminal
 from support.processes import SERVER, WAIT_S, Home, Json, ended
@@ -137,10 +139,17 @@ async def neovim(
         editor = Neovim(one, program, socket, folder)
         await editor.status("ready")
         yield editor
-        servers = [process for process in home.processes() if process.environ().get("HOME") == str(folder)]
+        servers = [process for process in home.processes() if _serves(process, folder)]
         await editor.command("qall!")
     # One that still ends would start another daemon while the test stops it.
     assert not await ended(servers), "a server outlives its editor"
+
+
+def _serves(process: psutil.Process, folder: Path) -> bool:
+    """Whether it is the language server of the user whose home this is."""
+    with suppress(psutil.Error):
+        return "midfill_lsp" in process.cmdline() and process.environ().get("HOME") == str(folder)
+    return False
 
 
 def _install(folder: Path) -> None:

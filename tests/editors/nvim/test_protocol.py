@@ -153,6 +153,8 @@ async def test_a_server_is_started_again_by_hand(editor: Neovim, told: Told) -> 
 
 async def test_a_server_that_crashed_is_started_again(home: Home, editor: Neovim, told: Told) -> None:
     await editor.open()
+    # Neovim itself has something to say, in more than a line where the path of its log is long.
+    await editor.evaluate("execute('set cmdheight=3')")
     (server,) = [process for process in home.processes() if str(told.log) in process.cmdline()]
     server.kill()
     await editor.terminal.until(lambda _: ["options", OPTIONS] in told.take(), "a new server")
