@@ -14,10 +14,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(TEST)
 
-# The plugin in a real Neovim in tmux; its pictures go to tests/editors/out and, with PICTURES=1, to docs/screenshots.
+# The plugin in a real Neovim in tmux. PICTURES=1 makes the pictures in docs/screenshots anew.
 editors-nvim: $(VENV)/.editors
 	$(BIN)/nvim -l tests/editors/nvim/unit.lua
-	$(BIN)/python -m pytest tests/editors/nvim -m 'not soak' $(TEST)
+	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/editors/nvim -m 'not soak' $(TEST)
 
 soak: $(VENV)/.editors
 	MIDFILL_SOAK=1 $(BIN)/python -m pytest -m soak --timeout=1800 $(TEST)

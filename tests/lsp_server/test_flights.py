@@ -250,8 +250,7 @@ async def test_who_waits_for_a_closed_generation_has_no_answer(end: Callable[[Fl
 async def test_one_that_has_just_ended_answers_what_it_can(pieces: tuple[Any, ...], typed: str, found: bool) -> None:
     tower = Tower()
     flight, _ = tower.start(HERE, *pieces)
-    while not flight.ended:
-        await asyncio.sleep(0)
+    await soon(lambda: flight.ended)
     assert not tower.landed, "it is still registered"
     assert (tower.flights.find(snapshot_of(f"x = {typed}‸")) is not None) is found
 
