@@ -13,7 +13,8 @@ local function check_neovim()
     vim.health.error('Neovim 0.11 or newer is needed')
     return false
   end
-  vim.health.ok(('Neovim %s'):format(vim.version()))
+  local version = vim.version()
+  vim.health.ok(('Neovim %d.%d.%d'):format(version.major, version.minor, version.patch))
   if not require('midfill.options').current then
     vim.health.error('Midfill is not set up', { "Call require('midfill').setup()." })
     return false

@@ -19,8 +19,14 @@ local function attach(client, bufnr, group)
   require('midfill.keys').map_all(require('midfill.options').current.keys, bufnr)
 end
 
+---Buffers to come, and those that an earlier set-up has attached.
 ---@param group integer
 local function watch_attach(group)
+  for _, client in ipairs(require('midfill.server').all()) do
+    for bufnr in pairs(client.attached_buffers) do
+      attach(client, bufnr, group)
+    end
+  end
   vim.api.nvim_create_autocmd('LspAttach', {
     group = group,
     callback = function(event)

@@ -143,6 +143,17 @@ async def test_the_switches(editor: Neovim, told: Told) -> None:
         assert told.take() == [["settings", OPTIONS | changed]], switch
 
 
+async def test_what_is_set_up_again_holds_for_open_files(editor: Neovim, told: Told) -> None:
+    await editor.open()
+    await editor.lua('require("midfill").setup({ trigger = "manual" }) == nil')
+    await editor.lua(SETTLED)
+    assert told.take() == [["settings", OPTIONS | {"trigger": "manual"}]]
+    await editor.play(("grow = ", "grow = "), ("<M-\\>", "grow = ‹one›"), ("o", "grow = o‹ne›"))
+    await editor.lua('require("midfill").setup() == nil')
+    await editor.lua(SETTLED)
+    assert told.take() == [["settings", OPTIONS]]
+
+
 async def test_a_server_is_started_again_by_hand(editor: Neovim, told: Told) -> None:
     await editor.open()
     await editor.evaluate("execute('Midfill restart')")

@@ -2,6 +2,7 @@
 local here = vim.fs.dirname(vim.fs.abspath(debug.getinfo(1, 'S').source:sub(2)))
 vim.opt.runtimepath:prepend(here .. '/../../../nvim-client')
 
+local command = require('midfill.command')
 local options = require('midfill.options')
 local text = require('midfill.text')
 
@@ -50,6 +51,10 @@ end
 
 local function problems(opts)
   return table.concat(options.set(opts), '; ')
+end
+
+local function completed(line)
+  return table.concat(command.complete(line:match('%S*$'), line), ' ')
 end
 
 local function range(first, last, row)
@@ -119,6 +124,12 @@ local ROWS = {
   { text.expand, { 'a\tb', 0, 4 }, 'a   b' },
   { text.expand, { '\tb', 3, 4 }, ' b' },
   { text.expand, { '日\tb', 0, 4 }, '日  b' },
+  { completed, { 'Midfill ex' }, 'explain' },
+  { completed, { 'Midfill accept' }, 'accept accept_line accept_word' },
+  { completed, { 'Midfill language gitreb' }, 'gitrebase' },
+  { completed, { 'Midfill language python rust' }, '' },
+  { completed, { 'Midfill status x' }, '' },
+  { completed, { 'Midfill nonsense x' }, '' },
   { problems, { {} }, '' },
   { problems, { { cmd = '/bin/midfill-lsp', keys = { accept = false } } }, '' },
   { problems, { { keys = { aceept = 'x' } } }, 'keys must be a table of ' .. ACTIONS },
