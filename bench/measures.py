@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 from statistics import median, quantiles
 from time import perf_counter
@@ -215,7 +215,7 @@ async def traffic(clients: list[Client], editors: int, per_s: float, lasts_s: fl
 async def completion_ms(client: Client, editor: str, number: int) -> float:
     request = CompletionRequest("bench.py", "python", f"{PREFIX}total_{number} = ", "\n", editor=editor)
     started_s = perf_counter()
-    async for _ in client.run("completion", asdict(request)):
+    async for _ in client.run("completion", request.raw()):
         pass
     return (perf_counter() - started_s) * 1000
 

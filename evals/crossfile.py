@@ -91,7 +91,7 @@ async def _line(client: Client, link: Link, case: Case, bench: Bench | None) -> 
     request = replace(prompts.of(case.snapshot).request(case.snapshot, "eval", max_tokens=MAX_TOKENS), shape="line")
     text = ""
     try:
-        async with aclosing(client.run("completion", asdict(request))) as events:
+        async with aclosing(client.run("completion", request.raw())) as events:
             async for event in events:
                 text += event.text if isinstance(event, Delta) else ""
                 if isinstance(event, Result):

@@ -50,6 +50,12 @@ class CompletionRequest:
 
     A daemon that does not know of variants gives the first answer again."""
 
+    def raw(self) -> Raw:
+        """As it travels. Not asdict: it copies deeply, and that takes as long as the ranking of the snippets."""
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        snippets = [{"path": each.path, "text": each.text, "score": each.score} for each in self.snippets]
+        return {**values, "snippets": snippets}
+
 
 # --- events, one JSON object a line --------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from midfill_daemon.contract import CompletionRequest, Delta, Shape, Status
 from midfill_daemon.errors import Preempted, ProviderTimeout
@@ -364,7 +364,7 @@ def _store(flight: Flight, desk: Desk) -> None:
 
 async def _pieces(flight: Flight, request: CompletionRequest, desk: Desk) -> AsyncGenerator[str, None]:
     desk.link.want()
-    async with aclosing(desk.link.client.run("completion", asdict(request))) as events:
+    async with aclosing(desk.link.client.run("completion", request.raw())) as events:
         async for event in events:
             if isinstance(event, Delta):
                 yield event.text

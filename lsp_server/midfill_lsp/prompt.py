@@ -68,13 +68,17 @@ class Prompts:
         self._settled: dict[str, tuple[Snippet, ...]] = {}
 
     def of(self, snapshot: Snapshot) -> Prompt:
-        settled = self._settled.get(snapshot.uri, ())
-        snippets = settled if self._link.reads_slowly else self._told(snapshot)
-        return Prompt(window.cut(snapshot, self._window_chars(snippets)), snippets)
+        if self._link.reads_slowly:
+            snippets = self._settled.get(snapshot.uri, ())
+            return Prompt(window.cut(snapshot, self._window_chars(snippets)), snippets)
+        view = self._least(snapshot)
+        snippets = self._told(snapshot, view)
+        room_chars = self._window_chars(snippets)
+        return Prompt(view if room_chars == self._least_chars else window.cut(snapshot, room_chars), snippets)
 
     def settle(self, snapshot: Snapshot) -> None:
         """The user rests here: what is told from now on of other files, until the next rest."""
-        self._settled[snapshot.uri] = self._told(snapshot)
+        self._settled[snapshot.uri] = self._told(snapshot, self._least(snapshot))
 
     def forget(self, uri: str) -> None:
         self._settled.pop(uri, None)
@@ -83,10 +87,16 @@ class Prompts:
         """What may be told has changed."""
         self._settled.clear()
 
-    def _told(self, snapshot: Snapshot) -> tuple[Snippet, ...]:
-        limit_chars = self._link.context_chars
-        view = window.cut(snapshot, self._link.prompt_chars - limit_chars)
-        return tuple(self._tell(snapshot, view, limit_chars))
+    def _told(self, snapshot: Snapshot, view: Window) -> tuple[Snippet, ...]:
+        return tuple(self._tell(snapshot, view, self._link.context_chars))
+
+    @property
+    def _least_chars(self) -> int:
+        return self._link.prompt_chars - self._link.context_chars
+
+    def _least(self, snapshot: Snapshot) -> Window:
+        """What is shown of the file itself however much there is to tell of others."""
+        return window.cut(snapshot, self._least_chars)
 
     def _window_chars(self, snippets: Sequence[Snippet]) -> int:
         used = sum(len(each.path) + PATH_COST + len(each.text) for each in snippets)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from contextlib import aclosing
-from dataclasses import asdict
 
 from midfill_daemon.contract import CompletionRequest
 from midfill_daemon.errors import MidfillError
@@ -42,7 +41,7 @@ class Warmth:
 
     async def _read(self, request: CompletionRequest) -> None:
         try:
-            async with aclosing(self._link.client.run("completion", asdict(request))) as events:
+            async with aclosing(self._link.client.run("completion", request.raw())) as events:
                 async for _ in events:
                     pass
         except MidfillError as exc:

@@ -1,12 +1,16 @@
 """Finds secrets in any text, and takes them out so that the code around them stays valid."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from midfill_workspace import assignments
 from midfill_workspace.secret_rules import SHAPES
+
+LINES_KEPT = 1_000
+"""Lines of which it is known whether they hold a token; a prompt has some hundred, at worst one of many thousand characters."""
 
 MASK = "x"
 """Takes the place of every character of a secret but its line ends: lines, columns and quotes stay as they are."""
@@ -31,8 +35,12 @@ class Redacted:
 
 def find(text: str) -> tuple[Secret, ...]:
     """The secrets in their order; none overlaps another. The time grows with the length of the text, whatever it holds."""
+    return _with_tokens(text, _tokens(text))
+
+
+def _with_tokens(text: str, tokens: Iterable[Secret]) -> tuple[Secret, ...]:
     named = (Secret(*span, "assignment") for span in assignments.find(text, _lowered(text)))
-    return _disjoint(sorted(chain(_keys(text), _tokens(text), _url_passwords(text), named)))
+    return _disjoint(sorted(chain(_keys(text), tokens, _url_passwords(text), named)))
 
 
 def redact(text: str) -> Redacted:
@@ -43,7 +51,8 @@ def redact(text: str) -> Redacted:
 def redact_around(prefix: str, suffix: str) -> tuple[str, str]:
     """Both sides of a caret; a secret that it stands in goes from both."""
     text = prefix + suffix
-    found = find(text)
+    # Looking for tokens is most of the work, and from one key to the next hardly a line is another.
+    found = _with_tokens(text, _tokens_by_line(text))
     if not found:
         return prefix, suffix
     masked = _masked(text, found)
@@ -93,6 +102,20 @@ def _tokens(text: str) -> Iterator[Secret]:
         for match in SHAPES[rule].expression.finditer(text):
             if _begins_word(text, match.start()) and len(set(match["secret"])) >= LEAST_DIFFERENT:
                 yield Secret(*match.span("secret"), rule)
+
+
+def _tokens_by_line(text: str) -> Iterator[Secret]:
+    """The same: no shape goes beyond the end of a line."""
+    start = 0
+    for line in text.split("\n"):
+        for found in _tokens_of_line(line):
+            yield Secret(start + found.start, start + found.end, found.rule)
+        start += len(line) + 1
+
+
+@lru_cache(maxsize=LINES_KEPT)
+def _tokens_of_line(line: str) -> tuple[Secret, ...]:
+    return tuple(_tokens(line))
 
 
 def _begins_word(text: str, at: int) -> bool:

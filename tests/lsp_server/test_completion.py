@@ -71,7 +71,7 @@ async def test_the_request_holds_what_the_model_needs() -> None:
             "shape": "line",
             "max_tokens": 32,
             "repository": "",
-            "snippets": (),
+            "snippets": [],
             "priority": "interactive",
             "editor": "window",
             "variant": 0,

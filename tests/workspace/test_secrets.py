@@ -22,6 +22,7 @@ def check(text: str, left: str) -> None:
     assert redacted.text == left
     assert bool(redacted.rules) == (text != left)
     assert secrets.redact(left).text == left
+    assert secrets.redact_around(text, "") == (left, "")
 
 
 def masked(text: str, secret: str) -> str:
