@@ -77,7 +77,6 @@ async def test_ignore_files_are_watched_where_the_client_can(home: Home) -> None
     ("answer", "suggested_text"),
     [
         ([{"enabled": False}], ""),
-        (["nonsense"], "sum(values)"),
         ("nonsense", "sum(values)"),
     ],
     ids=str,
