@@ -144,7 +144,8 @@ end
 ---@return midfill.Suggestion[]
 local function parsed(answer, caret, encoding)
   local suggestions = {}
-  for _, item in ipairs(answer.items or answer) do
+  local items = answer.items == nil and answer or answer.items
+  for _, item in ipairs(type(items) == 'table' and items or {}) do
     local suggestion = text.parse(item, caret.line, caret.row, caret.column, encoding)
     table.insert(suggestions, suggestion)
   end

@@ -69,7 +69,7 @@ class Fake:
     def texts(self, before: str) -> tuple[str, ...]:
         """What follows here: the rest of what is being typed out, or something new."""
         start, text = self.known
-        if start and before != start and (start + text).startswith(before):
+        if start and before.startswith(start) and before != start and (start + text).startswith(before):
             return ((start + text)[len(before) :],)
         if before in ITEMS:
             self.known, self.grown = (before, ITEMS[before][0]), iter(GROWN)

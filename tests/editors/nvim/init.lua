@@ -28,6 +28,9 @@ if vim.env.MIDFILL_TEST_ENCODING then
   local encodings = { vim.env.MIDFILL_TEST_ENCODING }
   vim.lsp.config('midfill', { capabilities = { general = { positionEncodings = encodings } } })
 end
+if vim.env.MIDFILL_TEST_BUILTIN then
+  vim.lsp.inline_completion.enable()
+end
 require('frames').record()
 vim.keymap.set('i', '<C-]>', 'was mapped')
 vim.keymap.set('i', '<F2>', function()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from editors.nvim.neovim import HERE, Neovim, Step
+from editors.nvim.neovim import HERE, Neovim, Step, neovim
 from editors.nvim.terminal import terminal
 from support.processes import SERVER, Home, after, living_in, script
 
@@ -57,3 +57,12 @@ STORIES: dict[str, tuple[Step, ...]] = {
 async def test_story(editor: Neovim, name: str) -> None:
     await editor.open()
     await editor.play(*STORIES[name])
+
+
+async def test_beside_the_plugin_it_does_not_draw_the_same_again(home: Home, forky: Path) -> None:
+    async with neovim(forky, home, MIDFILL_TEST_BUILTIN="1") as editor:
+        await editor.open()
+        await editor.play(("total = ", "total = ‹sum(values)›"))
+        # It would have asked by now.
+        await editor.pause()
+        await editor.see("total = ‹sum(values)›")

@@ -110,6 +110,31 @@ async def test_story(editor: Neovim, told: Told, name: str) -> None:
     assert told.take() == commands
 
 
+async def test_lines_go_between_what_stands_before_and_after(editor: Neovim, told: Told) -> None:
+    await editor.open("x = ‸ + 1")
+    await editor.play(
+        ("grown", "x = grown‹(one,\n    two)› + 1"),
+        ("<Tab>", "x = grown(one,\n    two) + 1"),
+    )
+    told.take()
+
+
+async def test_nothing_is_shown_while_another_plugin_hides_it(editor: Neovim, told: Told) -> None:
+    await editor.open()
+    await editor.play(GROW)
+    await editor.evaluate("setbufvar('', 'midfill_hidden', v:true)")
+    await editor.play(("<BS>", "grow ="), (" ", "grow = "))
+    await editor.evaluate("setbufvar('', 'midfill_hidden', v:false)")
+    await editor.play(("<BS>", "grow ="), (" ", "grow = ‹one›"))
+    told.take()
+
+
+async def test_the_log_is_opened(editor: Neovim) -> None:
+    await editor.command("Midfill log")
+    await editor.terminal.until(lambda rows: any("lsp.log" in row for row in rows[-3:]), "the log")
+    await editor.command("tabclose")
+
+
 async def test_lines_behind_the_completion_menu_are_counted(editor: Neovim, told: Told) -> None:
     await editor.open("grown\ngrowing\nx = ‸")
     await editor.type("gro<C-x><C-n>")
