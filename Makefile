@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL := smollm2-135m
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check fix bench eval soak clean
+.PHONY: demo test editors-nvim check fix bench eval soak clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/midfill models pull --if-missing $(MODEL)
@@ -14,7 +14,12 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(TEST)
 
-soak: $(VENV)/.test
+# The plugin in a real Neovim in tmux. PICTURES=1 makes the pictures in docs/screenshots anew.
+editors-nvim: $(VENV)/.editors
+	$(BIN)/nvim -l tests/editors/nvim/unit.lua
+	PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/editors/nvim -m 'not soak' $(TEST)
+
+soak: $(VENV)/.editors
 	MIDFILL_SOAK=1 $(BIN)/python -m pytest -m soak --timeout=1800 $(TEST)
 
 check: $(VENV)/.dev
@@ -57,6 +62,10 @@ $(VENV)/.test: $(VENV)/.created pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml
 	$(PIP) -e '.[embedded,test,dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.demo
+
+$(VENV)/.editors: $(VENV)/.created pyproject.toml
+	$(PIP) -e '.[embedded,test,editors]'
 	@touch $@ $(VENV)/.test $(VENV)/.demo
 
 $(VENV)/.bench: $(VENV)/.created pyproject.toml

@@ -52,7 +52,7 @@ def build(environment: Mapping[str, str]) -> MidfillServer:
 
 def initialize(ls: MidfillServer, params: types.InitializeParams) -> None:
     ls.pulls = not params.initialization_options
-    ls.session.initialize(params, str(ls.workspace.position_encoding))
+    ls.session.initialize(params, types.PositionEncodingKind(ls.workspace.position_encoding).value)
 
 
 def initialized(ls: MidfillServer, _: types.InitializedParams) -> None:

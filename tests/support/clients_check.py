@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 VSCODE = ROOT / "vscode-client"
 NVIM = ROOT / "nvim-client"
+NVIM_TESTS = ROOT / "tests" / "editors" / "nvim"
 TAIL_LINES = 60
 
 
@@ -28,8 +29,9 @@ INSTALL = Check("npm ci", VSCODE, ("npm", "ci", "--no-audit", "--no-fund"))
 CHECKS = (
     Check("typescript types and lint", VSCODE, ("npm", "run", "--silent", "check")),
     Check("typescript bundle", VSCODE, ("npm", "run", "--silent", "build")),
-    Check("stylua", NVIM, ("stylua", "--check", ".")),
-    Check("luacheck", NVIM, ("luacheck", "--quiet", ".")),
+    Check("stylua", NVIM, ("stylua", "--check", ".", str(NVIM_TESTS))),
+    Check("luacheck", NVIM, ("luacheck", "--quiet", ".", str(NVIM_TESTS))),
+    Check("lua tests", NVIM, ("nvim", "-l", str(NVIM_TESTS / "unit.lua"))),
 )
 
 

@@ -61,7 +61,7 @@ class Home:
         return False
 
     def daemons(self) -> list[psutil.Process]:
-        return [process for process in self.processes() if "midfill_daemon" in process.cmdline()]
+        return [process for process in self.processes() if "midfill_daemon" in command_line(process)]
 
     def client(self, *, start: bool = True) -> Client:
         return Client(self.paths, self.environment, start=start)
@@ -94,7 +94,7 @@ async def living_in(folder: Path, tier: str, **variables: str) -> AsyncIterator[
         for process in home.daemons():
             signal_to(process, signal.SIGTERM)
         left = await ended(home.processes())
-        assert not left, f"left behind: {left}"
+        assert not left, f"left behind: {[command_line(each) for each in left]}"
     finally:
         for process in home.processes():
             signal_to(process, signal.SIGKILL)
@@ -114,6 +114,13 @@ def environment(folder: Path, tier: str, variables: Mapping[str, str]) -> dict[s
         "MIDFILL_DAEMON_IDLE_EXIT_S": "120",
         **variables,
     }
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Nothing for one that has ended in the meantime."""
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 def signal_to(process: psutil.Process, number: int) -> None:
