@@ -64,8 +64,7 @@ async function showMenu({ fetching, status }: Parts): Promise<void> {
     folder: path.basename(folderHere() ?? ''),
     missingModel: fetching.missing,
   });
-  const placeHolder = status.look.tooltip.split('\n')[0] ?? '';
-  const row = await vscode.window.showQuickPick<vscode.QuickPickItem & Row>(rows, { placeHolder, title: 'Midfill' });
+  const row = await vscode.window.showQuickPick<vscode.QuickPickItem & Row>(rows, { placeHolder: status.look.label });
   if (row) {
     await vscode.commands.executeCommand(row.command);
   }

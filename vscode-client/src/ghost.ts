@@ -1,7 +1,15 @@
 /** The ghost text of this window: what is shown, what the user does with it, and how it grows. */
 import * as vscode from 'vscode';
 import type { Middleware } from 'vscode-languageclient/node';
-import { hasGrown, isVisibleAt, parseMore, type Place, type Suggestion, suggestionOf } from './suggestions';
+import {
+  hasGrown,
+  isVisibleAt,
+  parseMore,
+  type Place,
+  startOfText,
+  type Suggestion,
+  suggestionOf,
+} from './suggestions';
 
 /** Tells the server what became of a suggestion; does nothing where the server does not know the command. */
 export type Tell = (command: string, ...args: unknown[]) => Promise<unknown>;
@@ -16,10 +24,13 @@ export class Ghost {
       const place = placeOf(document, position);
       const answer = await next(document, position, this.growing ? automatic(context) : context, token);
       this.growing = false;
-      if (answer && !token.isCancellationRequested) {
-        this.shown = suggestionOf(Array.isArray(answer) ? answer : answer.items, place);
+      if (!answer || token.isCancellationRequested) {
+        return answer;
       }
-      return answer;
+      const items = Array.isArray(answer) ? answer : answer.items;
+      this.shown = suggestionOf(items, place);
+      const { text } = document.lineAt(position.line);
+      return items.map((item) => widened(item, position, text));
     },
   };
 
@@ -54,6 +65,17 @@ export class Ghost {
       await tell('midfill.dismissed', shown.id);
     }
   }
+}
+
+/** The item, so that it replaces the text of its line by itself; as it is where it replaces something already. */
+function widened(item: vscode.InlineCompletionItem, caret: vscode.Position, line: string): vscode.InlineCompletionItem {
+  const { insertText, range } = item;
+  if (typeof insertText !== 'string' || !range?.start.isEqual(caret)) {
+    return item;
+  }
+  const start = startOfText(line, caret.character);
+  const wider = new vscode.Range(new vscode.Position(caret.line, start), range.end);
+  return new vscode.InlineCompletionItem(line.slice(start, caret.character) + insertText, wider, item.command);
 }
 
 function caret(): Place | undefined {

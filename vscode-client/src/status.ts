@@ -32,6 +32,8 @@ export interface Here {
 /** One status bar item. */
 export interface Look {
   readonly text: string;
+  /** All of it in words, for those who cannot see the icon. */
+  readonly label: string;
   readonly tooltip: string;
   readonly background: 'error' | 'warning' | 'none';
 }
@@ -65,6 +67,21 @@ export function parseStatus(raw: unknown): Status | undefined {
   return isState(state) ? { state, reason: text(reason), model: text(model) } : undefined;
 }
 
+/** What the server has said: of the window, and of the document where it is off. */
+export interface Told {
+  readonly general: Status;
+  readonly off?: { readonly uri: string; readonly status: Status };
+}
+
+/** The server says `off` of the document that it was asked about, and takes it back only when it is asked again. */
+export function hear(told: Told, status: Status, uri: string): Told {
+  return status.state === 'off' ? { general: told.general, off: { uri, status } } : { general: status };
+}
+
+export function toldOf({ general, off }: Told, uri: string): Status {
+  return off?.uri === uri ? off.status : general;
+}
+
 /** The server's status as it is for the active editor; settings tell at once what the server only says when asked. */
 export function statusHere(status: Status, here: Here): Status {
   if (TROUBLE.has(status.state)) {
@@ -81,10 +98,11 @@ export function statusHere(status: Status, here: Here): Status {
 }
 
 export function lookOf(status: Status): Look {
-  const facts = [status.state, status.model, status.reason].filter(Boolean).join(', ');
+  const label = `Midfill: ${[status.state, status.model, status.reason].filter(Boolean).join(', ')}`;
   return {
     text: `${ICONS[status.state]} Midfill`,
-    tooltip: `Midfill: ${facts}\nClick for the menu`,
+    label,
+    tooltip: `${label}\nClick for the menu`,
     background: BACKGROUNDS[status.state] ?? 'none',
   };
 }

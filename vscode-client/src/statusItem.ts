@@ -3,14 +3,14 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { readSettings, SECTION } from './configuration';
 import { foldersAround } from './settings';
-import { type Here, type Look, lookOf, NOWHERE, type Status, statusHere } from './status';
+import { hear, type Here, type Look, lookOf, NOWHERE, type Status, statusHere, type Told, toldOf } from './status';
 
 const COLOURS = { error: 'statusBarItem.errorBackground', warning: 'statusBarItem.warningBackground' } as const;
 
 export class StatusItem implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem('midfill.status', vscode.StatusBarAlignment.Right, 100);
   private readonly listeners: vscode.Disposable[];
-  private told: Status = { state: 'starting', reason: '', model: '' };
+  private told: Told = { general: { state: 'starting', reason: '', model: '' } };
 
   constructor(command: string) {
     this.item.name = 'Midfill';
@@ -33,13 +33,13 @@ export class StatusItem implements vscode.Disposable {
   }
 
   show(status: Status): void {
-    this.told = status;
+    this.told = hear(this.told, status, activeUri());
     this.draw();
   }
 
   /** What is shown now. */
   get look(): Look {
-    return lookOf(statusHere(this.told, here()));
+    return lookOf(statusHere(toldOf(this.told, activeUri()), here()));
   }
 
   dispose(): void {
@@ -48,9 +48,10 @@ export class StatusItem implements vscode.Disposable {
 
   private draw(): void {
     const now = here();
-    const look = lookOf(statusHere(this.told, now));
+    const look = lookOf(statusHere(toldOf(this.told, activeUri()), now));
     this.item.text = look.text;
     this.item.tooltip = look.tooltip;
+    this.item.accessibilityInformation = { label: look.label };
     this.item.backgroundColor = look.background === 'none' ? undefined : new vscode.ThemeColor(COLOURS[look.background]);
     setContext('languageOff', now.languageOff);
     setContext('folderOff', now.folderOff);
@@ -72,6 +73,10 @@ export function here(): Here {
     folderOff: foldersAround(settings.disabledFolders, document.uri.fsPath, path.sep).length > 0,
     inlineSuggestOff: !inline,
   };
+}
+
+function activeUri(): string {
+  return vscode.window.activeTextEditor?.document.uri.toString() ?? '';
 }
 
 function setContext(key: string, value: boolean): void {

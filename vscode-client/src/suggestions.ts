@@ -67,6 +67,14 @@ export function isVisibleAt(shown: Suggestion | undefined, here: Place | undefin
   return here !== undefined && shown?.place.uri === here.uri && shown.place.line === here.line;
 }
 
+/**
+ * Where in `line` a suggestion at `caret` should begin to replace: at its first word.
+ * What is replaced by itself is not shown, but VS Code then keeps the ghost text while typed characters are deleted.
+ */
+export function startOfText(line: string, caret: number): number {
+  return Math.min(caret, line.length - line.trimStart().length);
+}
+
 function isSame(one: Place, other: Place): boolean {
   return (
     one.uri === other.uri &&
