@@ -27,6 +27,7 @@ INSTALL = Check("npm ci", VSCODE, ("npm", "ci", "--no-audit", "--no-fund"))
 
 CHECKS = (
     Check("typescript types and lint", VSCODE, ("npm", "run", "--silent", "check")),
+    Check("typescript tests", VSCODE, ("npm", "run", "--silent", "test")),
     Check("typescript bundle", VSCODE, ("npm", "run", "--silent", "build")),
     Check("stylua", NVIM, ("stylua", "--check", ".")),
     Check("luacheck", NVIM, ("luacheck", "--quiet", ".")),

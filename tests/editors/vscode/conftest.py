@@ -63,7 +63,7 @@ def shared(browser: BrowserContext, server: CodeServer) -> Window:
 
 @pytest.fixture
 def window(shared: Window, request: pytest.FixtureRequest) -> Iterator[Window]:
-    """The shared window; a picture of it is kept when the scenario fails."""
+    """The shared window; a picture of it is kept at the end of each."""
     yield shared
-    shared.picture(request.node.name)
+    shared.picture(request.node.name.partition("[")[0])
     shared.tidy()

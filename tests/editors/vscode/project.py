@@ -11,6 +11,7 @@ AROUND = (
     "            total += side",
     "        return total",
 )
+SLOWLY = ("    first = 1", "    second = 2", "    return first + second")
 
 FILES: Mapping[str, str] = {
     "accept.py": "",
@@ -21,7 +22,6 @@ FILES: Mapping[str, str] = {
     "word.py": "",
     "line.py": "",
     "killed.py": "",
-    "shared.py": "",
     "notes.md": "",
     "shape.py": "class Box:\n    def __init__(self, width, height):\n        self.width, self.height = width, height\n",
     "crlf.py": "first = 1\r\n",
@@ -29,15 +29,16 @@ FILES: Mapping[str, str] = {
     "why.py": "",
     "manual.py": "",
     "folder.py": "",
+    "grows.py": "",
 }
 """One for each scenario, so that none depends on another."""
 
 RULES: tuple[Json, ...] = (
-    after("def fib", "(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)\n"),
     after("total = sum", "(prices) + shipping\n"),
     after("def around(self):", "\n".join(AROUND).lstrip() + "\n\n\ndef other():\n"),
     after("second = first", " + 1\n"),
-    after("print(grüße", ".upper(), '🎉é')\n"),
+    after("def slowly():", "\n".join(SLOWLY).lstrip() + "\n\n\n", token_ms=60),
+    after("print('🎉é', grüße", ".upper() + '日🎉')\n"),
     after("It was a dark", " and stormy night.\n"),
     # Nothing else: what the model would invent might be what is typed next.
     {"match": "", "text": ""},

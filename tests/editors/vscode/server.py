@@ -37,6 +37,7 @@ QUIET: Mapping[str, Any] = {
     "update.mode": "none",
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
     "workbench.enableExperiments": False,
 }
 
@@ -84,7 +85,14 @@ def serving(
         install = (*start, *places, "--install-extension", str(vsix()))
         subprocess.run(install, env=own, cwd=folder, stdout=log, stderr=log, check=True)
         port = _free_port()
-        options = ("--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--disable-telemetry", "--disable-update-check")
+        options = (
+            "--auth",
+            "none",
+            "--bind-addr",
+            f"127.0.0.1:{port}",
+            "--disable-telemetry",
+            "--disable-update-check",
+        )
         options += ("--disable-getting-started-override", "--disable-workspace-trust")
         # A session of its own: the extension hosts end with it.
         process = subprocess.Popen(

@@ -77,10 +77,16 @@ class Window:
         self.page.click(f"{EDITOR} .view-lines")
         self.press("Control+End")
 
-    def saved(self, name: str) -> bytes:
-        """The bytes of the file after saving it."""
-        self.press("Control+s")
-        self.page.wait_for_selector('.tab.active:not(.dirty)')
+    def until_saved(self, name: str, text: str) -> None:
+        """Save until the file is `text`, byte for byte: keys that were pressed may still be at work."""
+
+        def is_saved() -> bool:
+            self.press("Control+s")
+            return self._bytes(name) == text.encode()
+
+        self.until(is_saved, lambda: f"{name} is {text!r}; it is {self._bytes(name)!r}")
+
+    def _bytes(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
 
     # --- keys
@@ -105,10 +111,15 @@ class Window:
         self.press("Enter")
         self.page.wait_for_selector(".quick-input-widget", state="hidden")
 
-    def choose(self, label: str) -> None:
-        """Choose a row of the menu behind the status bar item."""
+    def menu(self) -> Sequence[str]:
+        """Open the menu behind the status bar item; its rows."""
         self.page.click(STATUS)
-        self.page.wait_for_selector(".quick-input-widget:visible")
+        self.page.wait_for_selector(".quick-input-list .monaco-list-row:visible")
+        return [row.inner_text() for row in self.page.query_selector_all(".quick-input-list .monaco-list-row")]
+
+    def choose(self, label: str) -> None:
+        """Choose a row of the menu."""
+        self.menu()
         self.page.click(f'.quick-input-list .monaco-list-row[aria-label*="{label}"]')
         self.page.wait_for_selector(".quick-input-widget", state="hidden")
         self.page.click(f"{EDITOR} .view-lines")
@@ -139,7 +150,9 @@ class Window:
         self.tidy()
         self.command("Midfill: Explain Last Suggestion")
         found = self.page.wait_for_selector(f"{MESSAGE}:visible")
-        text = found.inner_text() if found else ""
+        assert found
+        text = found.inner_text()
+        self.picture("explained")
         self.tidy()
         return text
 
@@ -165,6 +178,7 @@ class Window:
             raise AssertionError(f"waited in vain until {what()}") from None
 
     def picture(self, name: str) -> None:
+        """Keep what is on the screen as an artefact."""
         OUT.mkdir(exist_ok=True)
         self.page.screenshot(path=OUT / f"vscode-{name}.png")
 
@@ -176,7 +190,9 @@ class Window:
 
     def recorded(self, name: str) -> Sequence[str]:
         """The values so far; ends the recording."""
-        seen: list[str] = self.page.evaluate(f"() => {{ const seen = window.{name}; window.{name} = null; return seen; }}")
+        seen: list[str] = self.page.evaluate(
+            f"() => {{ const seen = window.{name}; window.{name} = null; return seen; }}"
+        )
         return seen
 
 
