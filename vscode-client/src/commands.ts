@@ -9,7 +9,7 @@ import { readSettings, writeSetting } from './configuration';
 import type { Fetching } from './fetching';
 import type { Ghost } from './ghost';
 import { menuRows, type Row } from './menu';
-import { openSettings } from './notices';
+import { openSettings, showInformation } from './notices';
 import { foldersAround, withEntry } from './settings';
 import { here, type StatusItem } from './statusItem';
 
@@ -70,11 +70,16 @@ async function showMenu({ fetching, status }: Parts): Promise<void> {
   }
 }
 
-async function explainLast({ client }: Parts): Promise<void> {
+async function explainLast({ client, log }: Parts): Promise<void> {
   const answer = await client.execute('midfill.explain');
-  const explanation = typeof answer === 'string' ? answer : 'Midfill is not running; see Midfill: Show Log.';
+  const explanation = typeof answer === 'string' ? answer : 'the server is not running.';
   // Not awaited: the message stays until the user closes it, the command is done before.
-  void vscode.window.showInformationMessage(explanation);
+  // It has a button because VS Code cuts messages without one down to a line.
+  void showInformation(explanation, {
+    'Show Log': () => {
+      log.show();
+    },
+  });
 }
 
 async function switchLanguage(on: boolean): Promise<void> {

@@ -18,13 +18,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     storage: context.globalStorageUri.fsPath,
   };
   client = new Client(log, folders, ghost.middleware);
-  const fetching = new Fetching(client, log, folders);
+  const fetching = new Fetching(client, log, folders, (shown) => {
+    status.show(shown);
+  });
   context.subscriptions.push(
     log,
     status,
     client,
     client.onStatus((next) => {
-      status.show(next);
       fetching.saw(next);
     }),
     client.onMore((raw) => ghost.grow(raw)),

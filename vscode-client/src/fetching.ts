@@ -19,16 +19,20 @@ export class Fetching {
   missing: string | undefined;
   private seen = false;
   private running = false;
+  private told: Status = { state: 'starting', reason: '', model: '' };
 
   constructor(
     private readonly client: Client,
     private readonly log: vscode.LogOutputChannel,
     private readonly folders: Folders,
+    private readonly show: (status: Status) => void,
   ) {}
 
   /** A new status of the server; the first that lacks a model sets something off. */
   saw(status: Status): void {
+    this.told = status;
     this.missing = modelToFetch(status);
+    this.tell();
     if (this.missing === undefined || this.seen) {
       return;
     }
@@ -47,6 +51,7 @@ export class Fetching {
       return;
     }
     this.running = true;
+    this.tell();
     try {
       await this.pull(toolBeside(program.server), model);
     } catch (error) {
@@ -54,7 +59,15 @@ export class Fetching {
       void showFailure(message(error), this.log, { 'Try Again': () => this.fetch() });
     } finally {
       this.running = false;
+      this.tell();
     }
+  }
+
+  /** That a model is missing is no error while it is on its way. */
+  private tell(): void {
+    const { running, missing, told } = this;
+    const reason = `the model ${missing ?? ''} is being fetched`;
+    this.show(running && missing !== undefined ? { ...told, state: 'starting', reason } : told);
   }
 
   private async pull(tool: string, model: string): Promise<void> {

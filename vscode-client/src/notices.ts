@@ -24,6 +24,10 @@ export async function showOffer(text: string, buttons: Buttons): Promise<void> {
   await press(buttons, await vscode.window.showWarningMessage(`Midfill: ${text}`, ...Object.keys(buttons)));
 }
 
+export async function showInformation(text: string, buttons: Buttons): Promise<void> {
+  await press(buttons, await vscode.window.showInformationMessage(text, ...Object.keys(buttons)));
+}
+
 export async function openSettings(): Promise<void> {
   await vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${SECTION}.${SECTION}`);
 }

@@ -25,6 +25,7 @@ QUIET: Mapping[str, Any] = {
     "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
     "editor.suggestOnTriggerCharacters": False,
     "editor.autoClosingBrackets": "never",
+    "editor.autoClosingQuotes": "never",
     "editor.minimap.enabled": False,
     "files.autoSave": "off",
     # Nothing may look for a network, or show what a test did not ask for.
@@ -55,9 +56,11 @@ class CodeServer:
     def workspace(self) -> Path:
         return self.folder / "project"
 
-    @property
-    def settings_file(self) -> Path:
-        return self.folder / "data/User/settings.json"
+    def set_for_machine(self, settings: Mapping[str, Any]) -> None:
+        """In a remote window, which this is, VS Code takes settings of the scope `machine` from here only."""
+        folder = self.folder / "data/Machine"
+        folder.mkdir(exist_ok=True)
+        (folder / "settings.json").write_text(json.dumps(settings))
 
     def extension_logs(self) -> list[Path]:
         """The log of the extension in each window, oldest first."""

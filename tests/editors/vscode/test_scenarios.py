@@ -133,7 +133,8 @@ def test_a_suggestion_of_several_lines(window: Window) -> None:
 
 def test_letters_of_several_units_before_the_caret(window: Window) -> None:
     window.open("letters.py")
-    window.insert("print('🎉é', grüße")
+    window.insert("print('🎉é', grüß")
+    window.type("e")
     window.until_ghost(".upper() + '日🎉')")
     window.press("Tab")
     window.until_saved("letters.py", project.FILES["letters.py"] + "print('🎉é', grüße.upper() + '日🎉')")
@@ -180,6 +181,15 @@ def test_the_menu_offers_what_can_be_done(window: Window) -> None:
     window.press("Escape")
     assert len(rows) == 8
     assert all(any(word in row for row in rows) for word in ("python", "project", "Explain", "Restart", "log"))
+
+
+def test_a_server_that_cannot_be_started_is_no_secret(window: Window, server: CodeServer) -> None:
+    server.set_for_machine({"midfill.serverPath": "/nowhere/midfill-lsp"})
+    window.until_status("error")
+    window.page.wait_for_selector('.notification-toast:has-text("/nowhere/midfill-lsp"):has-text("Show Log")')
+    window.picture("not-found")
+    server.set_for_machine({})
+    window.until_status("ready")
 
 
 def test_what_was_accepted_is_stored(window: Window, home: Home) -> None:

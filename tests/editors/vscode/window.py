@@ -1,7 +1,5 @@
 """One window of VS Code in a browser page: what a user does and sees."""
 
-import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -203,10 +201,3 @@ def open_window(context: BrowserContext, server: CodeServer, folder: Path, *, pa
     page.goto(f"{server.address}/?folder={folder}", wait_until="domcontentloaded")
     page.wait_for_selector(".explorer-folders-view")
     return window
-
-
-def update_settings(server: CodeServer, **changes: object) -> None:
-    """Change the user's settings file, as another program would."""
-    settings = json.loads(server.settings_file.read_text())
-    settings |= {re.sub("__", ".", name): value for name, value in changes.items()}
-    server.settings_file.write_text(json.dumps(settings))
