@@ -68,11 +68,14 @@ export function isVisibleAt(shown: Suggestion | undefined, here: Place | undefin
 }
 
 /**
- * Where in `line` a suggestion at `caret` should begin to replace: at its first word.
+ * Where in `line` a suggestion at `caret` should begin to replace: at its first word, but after the last emoji.
  * What is replaced by itself is not shown, but VS Code then keeps the ghost text while typed characters are deleted.
+ * It shows nothing at all (1.139) where a character of two UTF-16 units is among them.
  */
 export function startOfText(line: string, caret: number): number {
-  return Math.min(caret, line.length - line.trimStart().length);
+  const indent = line.length - line.trimStart().length;
+  const start = Math.max(indent, line.slice(0, caret).search(/[\ud800-\udfff][^\ud800-\udfff]*$/) + 1);
+  return Math.min(caret, start);
 }
 
 function isSame(one: Place, other: Place): boolean {

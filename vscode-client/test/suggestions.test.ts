@@ -57,6 +57,10 @@ test.each([
   ['        ', 8, 8],
   ['        x', 4, 4],
   ['', 0, 0],
+  ["print('🎉', x", 13, 9],
+  ["print(x) # 🎉", 7, 0],
+  ['🎉🎉', 4, 4],
+  ["grüße = '日", 10, 0],
 ])('%j with the caret at %d is replaced from %d', (line, caret, expected) => {
   expect(startOfText(line, caret)).toBe(expected);
 });

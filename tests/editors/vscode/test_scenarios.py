@@ -152,8 +152,9 @@ def test_a_suggestion_grows_once(window: Window) -> None:
     window.record("ghosts", GHOST_TEXT)
     window.type("def slowly():\n")
     window.until_ghost("\n".join(project.SLOWLY).lstrip())
-    shown = [ghost for ghost in window.recorded("ghosts") if ghost]
-    assert len(shown) <= 2, shown
+    # A frame may have the lines below before the first line.
+    shown = [ghost for ghost in window.recorded("ghosts") if ghost.startswith("first")]
+    assert shown == ["first = 1", "\n".join(project.SLOWLY).lstrip()]
 
 
 def test_the_last_suggestion_is_explained(window: Window) -> None:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 """Long enough for a machine that is busy with other things; nothing that works comes near it."""
 
 LOOK_EVERY_S = 0.05
