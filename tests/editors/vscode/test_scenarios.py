@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import BrowserContext
 
+from midfill_lsp.server import COMMANDS
 from midfill_lsp.settings import FIELDS
 from support.processes import Home, signal_to
 from tests.editors.vscode import project
@@ -193,8 +194,18 @@ def test_a_server_that_cannot_be_started_is_no_secret(window: Window, server: Co
     window.until_status("ready")
 
 
-def test_what_was_accepted_is_stored(window: Window, home: Home) -> None:
-    window.until(lambda: stored(home, "accepted") >= 5, lambda: "the daemon has stored what was accepted")
+@pytest.mark.parametrize(
+    ("kind", "at_least", "command"),
+    [
+        ("accepted", 5, "midfill.accepted"),
+        ("partly_accepted", 2, "midfill.partlyAccepted"),
+        ("dismissed", 1, "midfill.dismissed"),
+    ],
+)
+def test_what_the_user_did_is_stored(window: Window, home: Home, kind: str, at_least: int, command: str) -> None:
+    if command not in COMMANDS:
+        pytest.skip(f"this server does not know {command}")
+    window.until(lambda: stored(home, kind) >= at_least, lambda: f"the daemon has stored what was {kind}")
 
 
 def stored(home: Home, kind: str) -> int:
