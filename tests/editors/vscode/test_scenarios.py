@@ -198,7 +198,7 @@ def test_a_server_that_cannot_be_started_is_no_secret(window: Window, server: Co
     ("kind", "at_least", "command"),
     [
         ("accepted", 5, "midfill.accepted"),
-        ("partly_accepted", 2, "midfill.partlyAccepted"),
+        ("partly", 1, "midfill.partlyAccepted"),
         ("dismissed", 1, "midfill.dismissed"),
     ],
 )
