@@ -77,6 +77,8 @@ def test_a_part_is_accepted(window: Window, file: str, key: str, taken: str) -> 
     window.press(key)
     window.until_ghost(CALL.removeprefix(taken))
     window.until_saved(file, "total = sum" + taken)
+    # What was left of it is not on the screen any more, so that it can be told what became of it.
+    window.type("#")
 
 
 def test_two_windows_share_one_daemon(window: Window, browser: BrowserContext, server: CodeServer, home: Home) -> None:
@@ -195,17 +197,13 @@ def test_a_server_that_cannot_be_started_is_no_secret(window: Window, server: Co
 
 
 @pytest.mark.parametrize(
-    ("kind", "at_least", "command"),
-    [
-        ("accepted", 5, "midfill.accepted"),
-        ("partly", 1, "midfill.partlyAccepted"),
-        ("dismissed", 1, "midfill.dismissed"),
-    ],
+    ("kind", "command"),
+    [("accepted", "midfill.accepted"), ("partly", "midfill.partlyAccepted"), ("dismissed", "midfill.dismissed")],
 )
-def test_what_the_user_did_is_stored(window: Window, home: Home, kind: str, at_least: int, command: str) -> None:
+def test_what_the_user_did_is_stored(window: Window, home: Home, kind: str, command: str) -> None:
     if command not in COMMANDS:
         pytest.skip(f"this server does not know {command}")
-    window.until(lambda: stored(home, kind) >= at_least, lambda: f"the daemon has stored what was {kind}")
+    window.until(lambda: stored(home, kind), lambda: f"the daemon has stored what was {kind}")
 
 
 def stored(home: Home, kind: str) -> int:
