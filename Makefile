@@ -47,10 +47,11 @@ vsix: $(VENV)/.created vscode-client/node_modules/.package-lock.json
 	mkdir -p dist
 	npm --prefix vscode-client run --silent package
 
-# Real VS Code in a browser: needs chromium, node and npm; FOLDER of everything else: ~/.cache/midfill-editors.
+# A real VS Code in a headless browser. Needs chromium, node and npm; fetches VS Code once (800 MB) into
+# ~/.cache/midfill-editors, or the folder that MIDFILL_EDITORS names.
 editors-vscode: $(VENV)/.editors vsix
 	$(BIN)/python -m tests.editors.vscode.install
-	$(BIN)/python -m pytest tests/editors/vscode $(TEST)
+	$(BIN)/python -m pytest tests/editors/vscode --timeout=300 $(TEST)
 
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix
