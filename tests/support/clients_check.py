@@ -28,6 +28,7 @@ INSTALL = Check("npm ci", VSCODE, ("npm", "ci", "--no-audit", "--no-fund"))
 
 CHECKS = (
     Check("typescript types and lint", VSCODE, ("npm", "run", "--silent", "check")),
+    Check("typescript tests", VSCODE, ("npm", "run", "--silent", "test")),
     Check("typescript bundle", VSCODE, ("npm", "run", "--silent", "build")),
     Check("stylua", NVIM, ("stylua", "--check", ".", str(NVIM_TESTS))),
     Check("luacheck", NVIM, ("luacheck", "--quiet", ".", str(NVIM_TESTS))),

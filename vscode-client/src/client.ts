@@ -1,59 +1,75 @@
-/** Finds `midfill-lsp`, runs it, and hands its status on; one connection at a time. */
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+/** Runs `midfill-lsp` and hands its status on; one connection at a time. */
 import * as os from 'node:os';
 import * as vscode from 'vscode';
 import {
   DidChangeConfigurationNotification,
   ExecuteCommandRequest,
   type LanguageClientOptions,
+  type Middleware,
   State,
 } from 'vscode-languageclient/node';
+import { readSettings, SECTION } from './configuration';
 import { Connection } from './connection';
-import { notFound, parseSettings, serverCandidates, serverOptions, type Settings } from './settings';
+import { showFailure } from './notices';
+import { type Folders, type Program, provideServer } from './setup';
+import { type ServerOptions, serverOptions } from './settings';
 import { parseStatus, type Status } from './status';
 
-const SECTION = 'midfill';
+/** Settings that the running server cannot take: it is replaced. */
+const AT_START = [`${SECTION}.serverPath`, `${SECTION}.pythonPath`, `${SECTION}.advanced`];
 
 /** The server of this window; a restart replaces it, so that a new path takes effect. */
 export class Client implements vscode.Disposable {
+  /** What runs, or was tried last. */
+  program: Program | undefined;
+  private readonly statuses = new vscode.EventEmitter<Status>();
+  private readonly growth = new vscode.EventEmitter<unknown>();
+  readonly onStatus = this.statuses.event;
+  /** The parameters of `midfill/more` notifications, as they came. */
+  readonly onMore = this.growth.event;
   private current: Connection | undefined;
   private turn: Promise<void> = Promise.resolve();
-  private readonly listener: vscode.Disposable;
+  private settingUp = new AbortController();
+  private readonly changes: vscode.Disposable;
 
   constructor(
     private readonly log: vscode.LogOutputChannel,
-    private readonly show: (status: Status) => void,
+    private readonly folders: Folders,
+    private readonly middleware: Middleware,
   ) {
-    this.listener = vscode.workspace.onDidChangeConfiguration((event) => {
+    this.changes = vscode.workspace.onDidChangeConfiguration((event) => {
       void this.settingsChanged(event);
     });
   }
 
   /** Starts the server, or replaces the running one. */
   restart(): Promise<void> {
+    this.settingUp.abort();
     return this.inTurn(async () => {
       await this.stopCurrent();
-      await this.start(readSettings());
+      await this.start();
     });
   }
 
   /** Ends the server for good, after whatever is under way. */
   stop(): Promise<void> {
+    this.settingUp.abort();
     return this.inTurn(() => this.stopCurrent());
   }
 
-  /** The answer of a server command that takes no arguments; undefined while no server runs. */
-  async execute(command: string): Promise<unknown> {
-    if (!this.current?.isRunning()) {
+  /** The answer of a server command; undefined while no server runs, or where it does not know the command. */
+  async execute(command: string, ...args: unknown[]): Promise<unknown> {
+    const { current } = this;
+    const known = current?.initializeResult?.capabilities.executeCommandProvider?.commands;
+    if (!current?.isRunning() || !known?.includes(command)) {
       return undefined;
     }
-    const answer: unknown = await this.current.sendRequest(ExecuteCommandRequest.type, { command });
+    const answer: unknown = await current.sendRequest(ExecuteCommandRequest.type, { command, arguments: args });
     return answer;
   }
 
   dispose(): void {
-    this.listener.dispose();
+    vscode.Disposable.from(this.changes, this.statuses, this.growth).dispose();
   }
 
   /** Steps never overlap, and a failed one does not keep the next from running. */
@@ -64,17 +80,23 @@ export class Client implements vscode.Disposable {
     return this.turn;
   }
 
-  private async start(settings: Settings): Promise<void> {
-    const program = await findServer(settings);
-    if (program === undefined) {
-      this.fail(notFound(settings));
+  private async start(): Promise<void> {
+    this.settingUp = new AbortController();
+    const settings = readSettings();
+    this.show('starting', '');
+    this.program = await provideServer(settings, this.folders, this.log, this.settingUp.signal);
+    if (this.program === undefined) {
+      this.show('disconnected', 'the set-up was cancelled; Midfill: Restart Server begins it again');
       return;
     }
+    this.connect(this.program.server, serverOptions(readSettings()));
+  }
+
+  private connect(program: string, options: ServerOptions): void {
     this.log.info(`Starting ${program}`);
-    this.show({ state: 'starting', reason: '', model: '' });
     // The home folder: what the opened folder contains must not matter to the program.
     const executable = { command: program, options: { cwd: os.homedir() } };
-    const connection = new Connection(SECTION, executable, this.options(settings), (reason) => {
+    const connection = new Connection(SECTION, executable, this.options(options), (reason) => {
       this.fail(reason);
     });
     this.current = connection;
@@ -92,21 +114,26 @@ export class Client implements vscode.Disposable {
     connection.onNotification('midfill/status', (raw: unknown) => {
       const status = parseStatus(raw);
       if (status && this.current === connection) {
-        this.show(status);
+        this.log.info(`Status: ${status.state}${status.reason && `, ${status.reason}`}`);
+        this.statuses.fire(status);
       }
+    });
+    connection.onNotification('midfill/more', (raw: unknown) => {
+      this.growth.fire(raw);
     });
     connection.onDidChangeState((event) => {
       if (event.newState === State.Stopped && this.current === connection) {
-        this.show({ state: 'disconnected', reason: 'the language server has stopped', model: '' });
+        this.show('disconnected', 'the language server has stopped');
       }
     });
   }
 
-  private options(settings: Settings): LanguageClientOptions {
+  private options(options: ServerOptions): LanguageClientOptions {
     return {
       documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
-      initializationOptions: serverOptions(settings),
+      initializationOptions: options,
       initializationFailedHandler: () => false, // told by `fail`, with buttons
+      middleware: this.middleware,
       outputChannel: this.log,
     };
   }
@@ -123,7 +150,7 @@ export class Client implements vscode.Disposable {
   }
 
   private async settingsChanged(event: vscode.ConfigurationChangeEvent): Promise<void> {
-    if (event.affectsConfiguration(`${SECTION}.serverPath`)) {
+    if (AT_START.some((setting) => event.affectsConfiguration(setting))) {
       await this.restart();
     } else if (event.affectsConfiguration(SECTION) && this.current) {
       const change = { settings: serverOptions(readSettings()) };
@@ -135,44 +162,15 @@ export class Client implements vscode.Disposable {
 
   private fail(reason: string): void {
     this.log.error(reason);
-    this.show({ state: 'error', reason, model: '' });
-    void this.offerHelp(reason);
+    this.show('error', reason);
+    void showFailure(reason, this.log, { 'Try Again': () => this.restart() });
   }
 
-  private async offerHelp(reason: string): Promise<void> {
-    const choice = await vscode.window.showErrorMessage(`Midfill: ${reason}`, 'Open Settings', 'Show Log');
-    if (choice === 'Open Settings') {
-      await vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.serverPath`);
-    } else if (choice === 'Show Log') {
-      this.log.show();
-    }
+  private show(state: Status['state'], reason: string): void {
+    this.statuses.fire({ state, reason, model: '' });
   }
 }
 
-function readSettings(): Settings {
-  const configuration = vscode.workspace.getConfiguration(SECTION);
-  return parseSettings((key) => configuration.get(key));
-}
-
-async function findServer(settings: Settings): Promise<string | undefined> {
-  const machine = { platform: process.platform, home: os.homedir(), searchPath: process.env.PATH ?? '' };
-  for (const candidate of serverCandidates(settings, machine)) {
-    if (await isProgram(candidate)) {
-      return candidate;
-    }
-  }
-  return undefined;
-}
-
-async function isProgram(candidate: string): Promise<boolean> {
-  try {
-    await access(candidate, constants.X_OK);
-    return (await stat(candidate)).isFile();
-  } catch {
-    return false; // missing or not ours to run: the next candidate is tried
-  }
-}
-
-function message(error: unknown): string {
+export function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,76 +1,89 @@
-/** The user's settings as one frozen value, and what is derived from them; no editor, no file. */
-import * as path from 'node:path';
+/** The user's settings as one frozen value, and what the server is told of them; no editor, no file. */
 
 export interface Settings {
   readonly enabled: boolean;
   readonly trigger: string;
   readonly disabledLanguages: readonly string[];
+  readonly disabledFolders: readonly string[];
+  readonly telemetry: boolean;
+  /** Options of the server that have no setting of their own, by its names. */
+  readonly advanced: Readonly<Record<string, unknown>>;
   readonly serverPath: string;
+  readonly pythonPath: string;
 }
 
 /** What the server understands; sent whole at start and at every change. */
-export interface ServerOptions {
-  readonly clientWaitMs: number;
-  readonly enabled: boolean;
-  readonly trigger: string;
-  readonly disabledLanguages: readonly string[];
-}
+export type ServerOptions = Readonly<Record<string, unknown>>;
 
 /** VS Code waits this long after a change before it asks; the server takes it off its own debounce. */
 const CLIENT_WAIT_MS = 50;
 
-const DEFAULTS: Settings = { enabled: true, trigger: 'automatic', disabledLanguages: [], serverPath: '' };
+export const DEFAULTS: Settings = {
+  enabled: true,
+  trigger: 'automatic',
+  disabledLanguages: [],
+  disabledFolders: [],
+  telemetry: true,
+  advanced: {},
+  serverPath: '',
+  pythonPath: '',
+};
 
 /** Values of the wrong type count as not set: the settings editor already marks them for the user. */
-export function parseSettings(get: (key: string) => unknown): Settings {
-  const enabled = get('enabled');
-  const trigger = get('trigger');
-  const disabledLanguages = get('disabledLanguages');
-  const serverPath = get('serverPath');
+export function parseSettings(get: (key: keyof Settings) => unknown): Settings {
   return {
-    enabled: typeof enabled === 'boolean' ? enabled : DEFAULTS.enabled,
-    trigger: typeof trigger === 'string' ? trigger : DEFAULTS.trigger,
-    disabledLanguages: Array.isArray(disabledLanguages) ? disabledLanguages.filter(isText) : DEFAULTS.disabledLanguages,
-    serverPath: typeof serverPath === 'string' ? serverPath.trim() : DEFAULTS.serverPath,
+    enabled: flag(get('enabled'), DEFAULTS.enabled),
+    trigger: text(get('trigger'), DEFAULTS.trigger),
+    disabledLanguages: texts(get('disabledLanguages')),
+    disabledFolders: texts(get('disabledFolders')),
+    telemetry: flag(get('telemetry'), DEFAULTS.telemetry),
+    advanced: options(get('advanced')),
+    serverPath: text(get('serverPath'), DEFAULTS.serverPath).trim(),
+    pythonPath: text(get('pythonPath'), DEFAULTS.pythonPath).trim(),
   };
 }
 
-export function serverOptions({ enabled, trigger, disabledLanguages }: Settings): ServerOptions {
-  return { clientWaitMs: CLIENT_WAIT_MS, enabled, trigger, disabledLanguages };
+export function serverOptions(settings: Settings): ServerOptions {
+  const { advanced, enabled, trigger, disabledLanguages, disabledFolders, telemetry } = settings;
+  return {
+    ...advanced,
+    enabled,
+    trigger,
+    disabledLanguages,
+    disabledFolders,
+    telemetry,
+    clientWaitMs: CLIENT_WAIT_MS,
+    // An answer cannot grow in VS Code: it is told once, at the end, and asks again.
+    streaming: 'once',
+  };
 }
 
-/** What decides where the server program may be. */
-export interface Machine {
-  readonly platform: string;
-  readonly home: string;
-  readonly searchPath: string;
+/** `list` with or without the entry. */
+export function withEntry(list: readonly string[], entry: string, wanted: boolean): string[] {
+  const others = list.filter((each) => each !== entry);
+  return wanted ? [...others, entry] : others;
 }
 
-/**
- * The files that may be the server, best first.
- * Only absolute ones: a relative path or PATH entry would let the opened folder choose the program.
- */
-export function serverCandidates(settings: Settings, machine: Machine): string[] {
-  const candidates = settings.serverPath
-    ? [settings.serverPath.replace(/^~(?=[/\\])/, () => machine.home)]
-    : onSearchPath(machine);
-  return candidates.filter((candidate) => path.isAbsolute(candidate));
+/** The entries of `disabledFolders` that switch this file off; `separator` is that of the machine. */
+export function foldersAround(folders: readonly string[], file: string, separator: string): string[] {
+  return folders.filter((folder) => {
+    const bare = folder.endsWith(separator) ? folder.slice(0, -1) : folder;
+    return file === bare || file.startsWith(bare + separator);
+  });
 }
 
-function onSearchPath({ platform, searchPath }: Machine): string[] {
-  const windows = platform === 'win32';
-  const program = windows ? 'midfill-lsp.exe' : 'midfill-lsp';
-  const folders = searchPath.split(windows ? ';' : ':').filter((folder) => path.isAbsolute(folder));
-  return folders.map((folder) => path.join(folder, program));
+function flag(value: unknown, otherwise: boolean): boolean {
+  return typeof value === 'boolean' ? value : otherwise;
 }
 
-/** What to tell the user when none of the candidates can be run. */
-export function notFound(settings: Settings): string {
-  return settings.serverPath
-    ? `${settings.serverPath} (setting midfill.serverPath) is not a program with an absolute path.`
-    : 'midfill-lsp was not found on PATH. Install Midfill, or name the program in the setting midfill.serverPath.';
+function text(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}
+
+function options(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
