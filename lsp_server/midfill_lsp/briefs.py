@@ -25,7 +25,13 @@ Outliner = Callable[[str, str, str], Awaitable[Outline]]
 Locator = Callable[[str], tuple[Project, str] | None]
 """Uri of a document -> the project that it belongs to, and its path in that."""
 
+Fetcher = Callable[[str], Awaitable[bool]]
+"""Uri of a document -> whether more of what its imports lead to has been read since its project was asked for it."""
+
 NO_PROJECT = Folder((), lambda path: "")
+
+FETCHES = 5
+"""An import of a package may lead on to other files of it, so often."""
 
 PAUSE_S, REST_S = 1.0, 2.0
 """After such pauses in the changes of a document its surroundings, and what was changed, are looked at."""
@@ -57,8 +63,10 @@ class Brief:
 class Briefs:
     """Of one window. No lock: one event loop owns this."""
 
-    def __init__(self, locate: Locator, outliner: Outliner, may_read: Callable[[Document], bool]) -> None:
-        self._locate, self._outliner, self._may_read = locate, outliner, may_read
+    def __init__(
+        self, locate: Locator, outliner: Outliner, may_read: Callable[[Document], bool], fetch: Fetcher | None = None
+    ) -> None:
+        self._locate, self._outliner, self._may_read, self._fetch = locate, outliner, may_read, fetch or _no_more
         self.on_outline: Callable[[str, Outline], None] = _nothing
         """Told what an open document declares, whatever its file says."""
         self._briefs: dict[str, Brief] = {}
@@ -189,6 +197,11 @@ class Briefs:
         outline = await self._outliner(path, document.language, "".join(lines))
         self.on_outline(document.uri, outline)
         brief.around = await context.surroundings_in_steps(outline, lines, project, _breathe)
+        for _ in range(FETCHES):
+            await context.follow_installed(brief.around, project, _breathe)
+            if not await self._fetch(document.uri):
+                return
+            brief.around = await context.surroundings_in_steps(outline, lines, project, _breathe)
 
     def _place(self, uri: str, path: str) -> tuple[Project, str]:
         return self._locate(uri) or (NO_PROJECT, path)
@@ -232,6 +245,10 @@ def _cancel(timers: Sequence[asyncio.TimerHandle]) -> None:
 
 def _nothing(uri: str, outline: Outline) -> None:
     """Nobody else is interested."""
+
+
+async def _no_more(uri: str) -> bool:
+    return False
 
 
 async def _breathe() -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pygls.uris import to_fs_path
 
 from midfill_workspace.exclusion import Rules
+from midfill_workspace.resolve.installed import activated
 from midfill_workspace.symbol import Outline
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ class Indexer:
         self.on_news: Callable[[], None] = _no_news
         """Called when something that can be seen from other files may have changed."""
         self._numbers = itertools.count(1)
-        self._asked: dict[int, asyncio.Future[str]] = {}
+        self._asked: dict[int, asyncio.Future[Message]] = {}
         self._cache = cache
+        self._activated = activated(environment)
         self._environment = {name: value for name, value in environment.items() if name in PASSED_ON}
         self._sleep, self._clock = sleep, clock
         self._folders: dict[str, Folder] = {}
@@ -135,7 +137,7 @@ class Indexer:
         """What is excluded now must go, other files come."""
         if rules != self._rules:
             self._rules = rules
-            self._order_all()
+            self.sweep()
 
     # --- what the window knows
 
@@ -153,16 +155,34 @@ class Indexer:
         """What an open document declares; made by the worker, an empty one while there is none."""
         from midfill_workspace import compact
 
-        if self._process is None or len(text) > OUTLINED_CHARS:
+        if len(text) > OUTLINED_CHARS:
             return Outline(path, language)
+        answer = await self._ask("outline", path=path, language=language, text=text)
+        data = answer.get("data", "")
+        return compact.decode(data.encode("ascii"), path, language) if data else Outline(path, language)
+
+    async def fetch(self, uri: str) -> bool:
+        """Look for the files of installed packages that resolvers have asked for; whether there are any new ones."""
+        folder = self._folder_of(_path(uri))
+        if folder is None or folder.project is None:
+            return False
+        packages = folder.project.packages
+        wanted, epoch = packages.take(), packages.epoch
+        answer = await self._ask("fetch", root=folder.root, paths=wanted) if wanted else {}
+        return packages.epoch == epoch and packages.apply(answer.get("files", ()))
+
+    async def _ask(self, what: str, **details: object) -> Message:
+        """The worker's answer; an empty one while there is no worker."""
+        if self._process is None:
+            return {}
         number = next(self._numbers)
-        answer = self._asked[number] = asyncio.get_running_loop().create_future()
-        self._write({"outline": number, "path": path, "language": language, "text": text})
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
+        self._write({what: number, **details})
         try:
-            data = await answer
+            return await answer
         finally:
             del self._asked[number]
-        return compact.decode(data.encode("ascii"), path, language) if data else Outline(path, language)
 
     def shown(self, uri: str, outline: Outline) -> None:
         """An open document declares this, whatever its file says."""
@@ -212,6 +232,9 @@ class Indexer:
 
     def sweep(self) -> None:
         """Other files than before may be read: look at all of them."""
+        for folder in self._folders.values():
+            if folder.project is not None:
+                folder.project.packages.forget()
         self._order_all()
 
     def _order_all(self) -> None:
@@ -220,6 +243,8 @@ class Indexer:
 
     def _order(self, folder: Folder) -> None:
         folder.swept_s = self._clock()
+        if folder.project is not None:
+            folder.project.packages.doubt()
         rules = self._rules
         what = {"exclude": rules.globs, "languages": rules.languages, "limit_chars": rules.limit_chars}
         self._write({"index": folder.root, **what})
@@ -265,7 +290,7 @@ class Indexer:
         """One worker, from its start to its end."""
         async with _worker(self._environment) as process:
             self._process = process
-            self._write({"cache": str(cache), "window": self._window})
+            self._write({"cache": str(cache), "window": self._window, "environments": self._activated})
             self._order_all()
             try:
                 async for message in _messages(process):
@@ -278,15 +303,15 @@ class Indexer:
     def _answer_nothing(self) -> None:
         for answer in self._asked.values():
             if not answer.done():
-                answer.set_result("")
+                answer.set_result({})
 
     async def _receive(self, message: Message, cache: Path) -> None:
         if message.get("problem") == "unwritable":
             raise _Unwritable
-        if "outlined" in message:
-            answer = self._asked.get(message["outlined"])
+        if "answered" in message:
+            answer = self._asked.get(message["answered"])
             if answer is not None and not answer.done():
-                answer.set_result(message["data"])
+                answer.set_result(message)
             return
         folder = self._folders.get(message.get("root", ""))
         if folder is None:

@@ -25,6 +25,7 @@ from midfill_lsp.settings import Settings
 from midfill_lsp.status import Status
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
+from midfill_workspace.resolve.installed import is_installed
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.window import Window
 
@@ -54,7 +55,7 @@ class Session:
         self.client = client
         self.indexer = indexer or Indexer(client.cache, {})
         self.indexer.on_progress = self._on_progress
-        self.briefs = Briefs(self.indexer.project, self.indexer.outline, self._may_be_told)
+        self.briefs = Briefs(self.indexer.project, self.indexer.outline, self._may_be_told, self.indexer.fetch)
         self.briefs.on_outline, self.indexer.on_news = self.indexer.shown, self.briefs.others_changed
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
@@ -308,9 +309,15 @@ class Session:
         if not self.desk.settings.context:
             return []
         found = self.briefs.snippets(snapshot, view, limit_chars)
-        may_tell = self._permits.may_tell
-        told = [each for each in found if each.source == "tree" or may_tell(snapshot.uri, each.path)]
+        told = [each for each in found if each.source == "tree" or self._may_tell(snapshot.uri, each.path)]
         return [Snippet(each.path, each.text, each.score) for each in told]
+
+    def _may_tell(self, uri: str, path: str) -> bool:
+        """Of packages whatever the index still has: it forgets them when other files may be read."""
+        if not is_installed(path):
+            return self._permits.may_tell(uri, path)
+        found = self.indexer.project(uri)
+        return found is not None and found[0].has(path)
 
     # --- pauses
 

@@ -115,6 +115,17 @@ class _Place:
         return None
 
 
+def follow(each: Visible, project: Project) -> None:
+    """Have looked at what may come after a dot: the members of a class, of what a function returns, and of their bases."""
+    outline = project.outline(each.path)
+    if each.definition.kind == "class":
+        found: Typed | None = (each.definition, each.path)
+    else:
+        found = named_in(each.definition.type, outline, project) if outline is not None else None
+    for _ in members(*found, project) if found is not None else ():
+        pass
+
+
 def named_in(written: str, outline: Outline, project: Project) -> Typed | None:
     """The first class that a type as written names, seen from the file it is written in."""
     for word in DOTTED.findall(written):

@@ -120,6 +120,7 @@ def test_what_git_ignores_can_be_sent_by_choice_but_not_what_our_file_names(tmp_
     workspace = Workspace(tmp_path, sends_ignored=True)
     check(workspace, "build/a.py", "")
     check(workspace, "a.draft", "midfill_ignored")
+    check(workspace, "build/a.draft", "midfill_ignored")
     check(workspace, ".env", "secret_file")
 
 
