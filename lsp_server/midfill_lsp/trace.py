@@ -35,6 +35,8 @@ class Trace:
     """The share of the prompt's tokens that the engine had in its KV cache; None when nobody said."""
     told_files: int = 0
     """Of how many other files pieces were in the prompt."""
+    redacted: int = 0
+    """How many secrets were taken out of the prompt."""
     stages_ms: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -87,6 +89,7 @@ FITTING: Mapping[str, Callable[[Any], bool]] = {
     "chars": lambda value: isinstance(value, int),
     "reused": lambda value: value is None or _is_number(value),
     "told_files": lambda value: isinstance(value, int),
+    "redacted": lambda value: isinstance(value, int),
     "stages_ms": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
 }
 """The recorded fields, and whether a value may be theirs."""

@@ -86,7 +86,9 @@ def test_no_secret_leaves_in_any_part() -> None:
     told = Told()
     made = Prompts(prompts(told)._link, lambda *_: [Snippet("a.py", f'TOKEN = "{SECRET}"')])
     snapshot = snapshot_of(f'one = "{SECRET}"\n‸\ntwo = "{SECRET}"')
-    request = made.of(snapshot).request(snapshot, "window", max_tokens=7, given=f'three = "{SECRET}"')
+    sending = made.of(snapshot).sending(snapshot, "window", max_tokens=7, given=f'three = "{SECRET}"')
+    request = sending.request
     texts = [request.prefix, request.suffix, *(each.text for each in request.snippets)]
     assert not any(SECRET[:12] in text for text in texts)
     assert [text.count("x" * 36) for text in texts] == [2, 1, 1]
+    assert sending.secrets == 4

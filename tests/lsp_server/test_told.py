@@ -6,13 +6,12 @@ import pytest
 
 from support.told import window
 
+SECRET = "ghp_" + "x7Kq2LmZ9pRtV4wYbN8s" + "D3fGhJ6cA1eU5oTi"
+
 FILES = {
     "shop/__init__.py": "",
     "shop/cart.py": "class Cart:\n    def __init__(self, owner: str) -> None:\n        self.total = 3\n",
-    "shop/mail.py": 'TOKEN = "ghp_'
-    + "x7Kq2LmZ9pRtV4wYbN8s"
-    + "D3fGhJ6cA1eU5oTi"
-    + '"\n\n\ndef send_invoice(to: str) -> None: ...\n',
+    "shop/mail.py": f'TOKEN = "{SECRET}"\n\n\ndef send_invoice(to: str) -> None: ...\n',
     ".gitignore": "hidden.py\n",
     "shop/hidden.py": "def hidden_function() -> None: ...\n",
 }
@@ -21,9 +20,10 @@ MAIN = "from .cart import Cart\nfrom .mail import TOKEN, send_invoice\nfrom .hid
 
 async def test_what_is_imported_is_told_without_secrets_and_nothing_that_is_ignored(tmp_path: Path) -> None:
     async with window(tmp_path, FILES) as it:
-        uri = it.open("shop/main.py", MAIN)
+        uri = it.open("shop/main.py", f'{MAIN}key = "{SECRET}"\n')
         await it.known(uri)
         told = await it.told(uri, 4)
+        assert "told of 2 other files. A secret was taken out of what was sent." in it.session.explain()
     assert "class Cart:\n    def __init__(self, owner: str) -> None:" in told
     assert "def send_invoice(to: str) -> None: ..." in told
     assert "TOKEN" in told
