@@ -54,6 +54,8 @@ class Brief:
     around: Surroundings | None = None
     before: Sequence[str] | None = None
     """The lines as they were before the changes that have not been noted yet."""
+    saved: Sequence[str] = ()
+    """The lines as the disk has them: those that the document was opened or last saved with; none of a long one."""
     is_stale: bool = False
     """Other files have changed since; looked at again when the document is asked about."""
     making: asyncio.Task[None] | None = None
@@ -90,9 +92,15 @@ class Briefs:
     def opened(self, document: Document) -> None:
         self._forget(document.uri)
         self._briefs[document.uri] = Brief(document, is_stale=True)
+        self.saved(document)
         self._opened[document.uri] = document
         if self._looking is None or self._looking.done():
             self._looking = self._begin(self._look_at_opened())
+
+    def saved(self, document: Document) -> None:
+        brief = self._briefs.get(document.uri)
+        if brief is not None:
+            brief.saved = tuple(document.lines) if len(document.lines) <= LONG_LINES else ()
 
     def about_to_change(self, document: Document) -> None:
         """Called before each change; what the document was before a run of changes is kept until they are noted."""
@@ -113,7 +121,14 @@ class Briefs:
         )
 
     def closed(self, document: Document) -> None:
-        """Its pieces stay until others take their place: a file that was just closed is still on the user's mind."""
+        """Its pieces stay until others take their place: a file that was just closed is still on the user's mind.
+
+        What was not saved is gone with it.
+        """
+        brief = self._briefs.get(document.uri)
+        if brief is not None and document.path in self._recent and tuple(document.lines) != brief.saved:
+            self.shelf.edits.forget(document.path)
+            self.shelf.library.put(document.path, brief.saved)
         self._forget(document.uri)
 
     def withdraw(self, document: Document) -> None:

@@ -193,6 +193,7 @@ class Session:
             self._judge_all()
         elif document is not None:
             self._judge(document)
+            self.briefs.saved(document)
             self.desk.cache.saved(document.path, self._clock())
         self.indexer.changed([uri])
 
