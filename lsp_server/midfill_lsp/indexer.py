@@ -261,11 +261,7 @@ class Indexer:
             await self._attempt(self._cache)
         except _Unwritable:
             log.warning("index.in_memory")
-            folder = MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None  # noqa: ASYNC240 - in memory
-            with (
-                tempfile.TemporaryDirectory(prefix="midfill-index-", dir=folder, ignore_cleanup_errors=True) as own,
-                suppress(_Unwritable),
-            ):
+            with _memory() as own, suppress(_Unwritable):
                 await self._attempt(Path(own))
         self._forget()
         log.warning("index.given_up")
@@ -379,6 +375,12 @@ async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[Messag
     with suppress(ValueError):  # Of the half line that a worker has left that was killed.
         while line := await process.stdout.readline():
             yield json.loads(line)
+
+
+def _memory() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that is no place on a disk, where the system has such a thing."""
+    folder = MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None
+    return tempfile.TemporaryDirectory(prefix="midfill-index-", dir=folder, ignore_cleanup_errors=True)
 
 
 def _can_be_indexed(root: str) -> bool:

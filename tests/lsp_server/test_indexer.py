@@ -76,7 +76,7 @@ class Window:
 
 
 @asynccontextmanager
-async def window(folder: Path, rules: Rules = Rules(), start: bool = True) -> AsyncIterator[Window]:  # noqa: B008
+async def window(folder: Path, start: bool = True) -> AsyncIterator[Window]:
     """A window on a small workspace; at its end no worker is left."""
     it = indexed(folder)
     waits, progress = Waits(), list[str]()
@@ -85,7 +85,7 @@ async def window(folder: Path, rules: Rules = Rules(), start: bool = True) -> As
     indexer.on_progress = progress.append
     window = Window(indexer, it.root, waits, progress)
     if start:
-        indexer.start([it.root.as_uri()], rules)
+        indexer.start([it.root.as_uri()], Rules())
     try:
         yield window
     finally:

@@ -88,6 +88,12 @@ class Indexed:
         except Crash:
             store._connection.close()
 
+    def outline(self, path: str) -> Outline:
+        """Of a file that is indexed."""
+        found = self.project().outline(path)
+        assert found is not None
+        return found
+
     def project(self) -> StoredProject:
         """As a language server sees it."""
         with closing(self.open()) as store:

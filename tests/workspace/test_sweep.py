@@ -180,7 +180,7 @@ def test_a_file_that_fails_is_empty_and_the_others_are_read(it: Indexed) -> None
     outline = it.project().outline("app/bad.py")
     assert outline
     assert not outline.definitions
-    assert it.project().outline("app/good.py").definitions  # type: ignore[union-attr]
+    assert it.outline("app/good.py").definitions
     assert it.sweep() == []
 
 
@@ -190,7 +190,7 @@ def test_a_file_that_ended_the_process_twice_is_skipped(it: Indexed, caplog: pyt
     it.crash()
     assert "app/bad.py" not in it.sweep()
     assert [record.message for record in caplog.records] == ["index.file_skipped"]
-    assert it.project().outline("app/good.py").definitions  # type: ignore[union-attr]
+    assert it.outline("app/good.py").definitions
     assert it.sweep() == []
     write(it.root, {"app/bad.py": "better = 1\n"})
     assert it.sweep() == ["app/bad.py"]
@@ -201,7 +201,7 @@ def test_several_files_that_end_the_process_are_found_one_by_one(it: Indexed) ->
     for _ in range(4):
         it.crash()
     it.sweep()
-    assert it.project().outline("app/good.py").definitions  # type: ignore[union-attr]
+    assert it.outline("app/good.py").definitions
     assert {f"app/bad{number}.py" for number in range(3)} <= set(paths(it))
 
 

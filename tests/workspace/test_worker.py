@@ -82,7 +82,7 @@ def test_it_tells_what_it_finds_and_what_changes(tmp_path: Path) -> None:
         assert files(worker.until("done")).items() >= {"app/main.py": None}.items()
         worker.tell(index=str(it.root), exclude=["shop/"])
         assert files(worker.until("done")) == {"shop/cart.go": None}
-        assert it.project().outline("app/model.py").definitions[0].name == "Basket"  # type: ignore[union-attr]
+        assert it.outline("app/model.py").definitions[0].name == "Basket"
     assert worker.process.returncode == 0
 
 
