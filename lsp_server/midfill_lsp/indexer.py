@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,7 @@ class Indexer:
         environment: Mapping[str, str],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
+        command: Sequence[str] = WORKER,
     ) -> None:
         self.on_progress: Callable[[str], None] = _nothing
         """Called with what the worker does, in words, and with "" when that is done."""
@@ -92,7 +93,7 @@ class Indexer:
         self._cache = cache
         self._activated = activated(environment)
         self._environment = {name: value for name, value in environment.items() if name in PASSED_ON}
-        self._sleep, self._clock = sleep, clock
+        self._sleep, self._clock, self._command = sleep, clock, command
         self._folders: dict[str, Folder] = {}
         self._rules = Rules()
         self._window = ""
@@ -284,7 +285,7 @@ class Indexer:
 
     async def _run(self, cache: Path) -> None:
         """One worker, from its start to its end."""
-        async with _worker(self._environment) as process:
+        async with _worker(self._command, self._environment) as process:
             self._process = process
             self._write({"cache": str(cache), "window": self._window, "environments": self._activated})
             self._order_all()
@@ -350,9 +351,9 @@ class _Unwritable(Exception):
 
 
 @asynccontextmanager
-async def _worker(environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _worker(command: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *WORKER,
+        *command,
         env=environment,
         cwd=tempfile.gettempdir(),
         stdin=asyncio.subprocess.PIPE,

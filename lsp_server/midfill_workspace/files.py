@@ -44,6 +44,7 @@ class Workspace:
     rules: Rules = field(default_factory=Rules)
     sends_ignored: bool = False
     """Whether what git ignores may be used; a `.midfillignore` file was written for us and counts in any case."""
+    limit_files: int = LIMIT_FILES
     ignores: Ignores = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +70,7 @@ class Workspace:
         count = 0
         for entry in self._entries("", 0):
             count += isinstance(entry, str)
-            if count > LIMIT_FILES:
+            if count > self.limit_files:
                 yield Withheld("", "too_many")
                 return
             yield entry

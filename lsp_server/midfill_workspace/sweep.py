@@ -70,6 +70,7 @@ class Place:
     files: Files
     store: Store
     outliner: Outliner
+    limit_files: int = INDEXED
 
 
 def sweep(place: Place) -> Iterator[Step]:
@@ -113,7 +114,7 @@ def is_indexed(path: str) -> bool:
 
 
 def _stamps(place: Place, paths: Iterable[str]) -> dict[str, Stamp]:
-    found = ((path, _stamp(place.root / path)) for path in islice(filter(is_indexed, paths), INDEXED))
+    found = ((path, _stamp(place.root / path)) for path in islice(filter(is_indexed, paths), place.limit_files))
     return {path: stamp for path, stamp in found if stamp is not None}
 
 

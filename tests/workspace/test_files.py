@@ -256,8 +256,8 @@ def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "b").chmod(0o700)
 
 
-def test_a_walk_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workspace = plant(tmp_path, {f"{number}.py": "" for number in range(5)})
-    monkeypatch.setattr(files, "LIMIT_FILES", 3)
+def test_a_walk_ends(tmp_path: Path) -> None:
+    plant(tmp_path, {f"{number}.py": "" for number in range(5)})
+    workspace = Workspace(tmp_path, limit_files=3)
     assert [*workspace.survey()][-1] == Withheld("", "too_many")
     assert len(list(workspace.walk())) == 3

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from midfill_workspace import sweep as sweeps
 from midfill_workspace.exclusion import Rules
 from midfill_workspace.indexed_files import LIMIT_BYTES
 from support.index import DAY, FILES, Indexed, indexed, write
@@ -165,8 +164,8 @@ def test_a_file_that_grows_too_large_vanishes(it: Indexed) -> None:
     assert not it.project().has("app/model.py")
 
 
-def test_not_more_files_than_the_limit(it: Indexed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "INDEXED", 2)
+def test_not_more_files_than_the_limit(it: Indexed) -> None:
+    it.limit_files = 2
     it.sweep()
     assert len(paths(it)) == 2
 
