@@ -77,7 +77,7 @@ class Ignores:
         return self._folders[path]
 
     def _read(self, folder: Path) -> Folder:
-        info = self._patterns(_git_folder(folder) / "info" / "exclude") if (folder / ".git").exists() else None
+        info = self._patterns(_git_folder(folder) / "info" / "exclude") if os.path.lexists(folder / ".git") else None
         return Folder(self._patterns(folder / GIT_FILE), self._patterns(folder / OUR_FILE), info)
 
     def _patterns(self, path: Path) -> tuple[Pattern, ...]:
@@ -91,7 +91,7 @@ class Ignores:
     @cached_property
     def _top(self) -> Path:
         """The top of the innermost repository around the root, else the root."""
-        return next((folder for folder in (self._root, *self._root.parents) if (folder / ".git").exists()), self._root)
+        return next((folder for folder in (self._root, *self._root.parents) if os.path.lexists(folder / ".git")), self._root)
 
     @cached_property
     def _fold_case(self) -> bool:

@@ -36,17 +36,17 @@ class IndexedFiles:
         self._workspace = Workspace(root, replace(rules, globs=(*rules.globs, *UNLISTED), limit_chars=limit_chars))
 
     def walk(self) -> Iterator[str]:
-        return filter(_is_text, self._workspace.walk())
+        return filter(is_storable, self._workspace.walk())
 
     def allowed(self, path: str) -> bool:
-        return _is_text(path) and self._workspace.allowed(path)
+        return is_storable(path) and self._workspace.allowed(path)
 
     def read(self, path: str) -> str | None:
         found = self._workspace.read(path)
         return found.text if isinstance(found, Text) and len(found.text) <= LIMIT_BYTES else None
 
 
-def _is_text(path: str) -> bool:
+def is_storable(path: str) -> bool:
     """Names that are no Unicode can neither be stored nor sent."""
     try:
         path.encode()

@@ -8,12 +8,14 @@ variables name folders outside.
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from midfill_workspace.exclusion import Rules
 from midfill_workspace.files import Text, Workspace
+from midfill_workspace.indexed_files import is_storable
 from midfill_workspace.resolve.installed import SITE, is_installed
 
 LIMIT_CHARS = 1_000_000
@@ -35,14 +37,18 @@ class InstalledFiles:
         rules = replace(rules, reads_packages=True, limit_chars=limit_chars)
         self._workspace = Workspace(root, rules, sends_ignored=True)
         self._root = self._workspace.root
-        folder = site_packages(self._root, activated)
-        self._site = Workspace(folder, rules, sends_ignored=True) if folder is not None else None
+        self._site: Workspace | None = None
+        with suppress(OSError):  # Of a folder that may not be looked into.
+            folder = site_packages(self._root, activated)
+            self._site = Workspace(folder, rules, sends_ignored=True) if folder is not None else None
 
     def read(self, path: str) -> str | None:
         """By a path as resolvers have it; None when it is not there, is no text, or may not be read."""
+        if "\0" in path or not is_storable(path):
+            return None
+        if not path.startswith(f"{SITE}/"):
+            return self._of_node(path) if path.endswith(NODE) else None
         inner = path.removeprefix(f"{SITE}/")
-        if inner == path:
-            return self._of_node(path)
         return self._of_site(self._site, inner) if self._site is not None and path.endswith(PYTHON) else None
 
     def _of_site(self, site: Workspace, inner: str) -> str | None:
@@ -54,7 +60,7 @@ class InstalledFiles:
     def _of_node(self, path: str) -> str | None:
         """A link may lead to another folder of packages, as those of pnpm do, and not to a file of the user."""
         real = Path(os.path.realpath(self._root / path))
-        if not path.endswith(NODE) or not is_installed(path) or not real.is_relative_to(self._root):
+        if not is_installed(path) or not real.is_relative_to(self._root):
             return None
         return _text(self._workspace, path) if is_installed(real.relative_to(self._root).as_posix()) else None
 
