@@ -91,7 +91,9 @@ class Ignores:
     @cached_property
     def _top(self) -> Path:
         """The top of the innermost repository around the root, else the root."""
-        return next((folder for folder in (self._root, *self._root.parents) if os.path.lexists(folder / ".git")), self._root)
+        return next(
+            (folder for folder in (self._root, *self._root.parents) if os.path.lexists(folder / ".git")), self._root
+        )
 
     @cached_property
     def _fold_case(self) -> bool:

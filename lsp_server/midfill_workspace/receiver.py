@@ -48,6 +48,8 @@ class _Place:
     def type_of(self, receiver: str) -> Typed | None:
         head, *rest = re.split(r"\??\.|::|->", receiver)
         found = self._enclosing() if head in SELVES else self._of_name(head)
+        if found is None and rest:  # A class, or a namespace, of a module.
+            found, rest = named(f"{head}.{rest[0]}", self.outline, self.project), rest[1:]
         for name in rest:
             if found is None:
                 return None

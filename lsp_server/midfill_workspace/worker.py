@@ -200,9 +200,12 @@ class Worker:
     def _fetch(self, message: Message) -> None:
         """In the order of the messages, unlike documents: rules that were told before count."""
         root, files = message["root"], list[Found]()
+        place = self._places.get(root)
         try:
-            if root in self._places:
-                files.extend(fetch(self._places[root], self._installed[root].read, message["paths"]))
+            for each in fetch(place, self._installed[root].read, message["paths"]) if place is not None else ():
+                files.append(each)
+                self._inbox.check()
+                self._serve()
         finally:
             self._say({"answered": message["fetch"], "files": files})
 
