@@ -32,7 +32,7 @@ class Folder:
             self._folders.setdefault(folder_of(path), []).append(path)
 
     def has(self, path: str) -> bool:
-        return self._text(path) is not None if is_installed(path) else path in self._paths
+        return path in self._paths or (is_installed(path) and self._read_installed(path) is not None)
 
     def files_in(self, folder: str) -> Sequence[str]:
         return self._folders.get(folder, [])
