@@ -228,7 +228,7 @@ def test_ordinary_code_stays_as_it_is() -> None:
 
 # --- any text -------------------------------------------------------------------------------------------
 
-LONG = 100_000
+LONG = 50_000
 
 
 @pytest.mark.parametrize(
