@@ -69,6 +69,7 @@ class Briefs:
         self, locate: Locator, outliner: Outliner, may_read: Callable[[Document], bool], fetch: Fetcher | None = None
     ) -> None:
         self._locate, self._outliner, self._may_read, self._fetch = locate, outliner, may_read, fetch or _no_more
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self.on_outline: Callable[[str, Outline], None] = _nothing
         """Told what an open document declares, whatever its file says."""
         self._briefs: dict[str, Brief] = {}
@@ -196,7 +197,7 @@ class Briefs:
         opened = 0
         while opened != len(self._opened):
             opened = len(self._opened)
-            await asyncio.sleep(PAUSE_S)
+            await self.sleep(PAUSE_S)
         for uri in [*self._opened][-1:]:
             self.refresh(self._opened[uri])
         while self._opened:
@@ -204,7 +205,7 @@ class Briefs:
                 del self._opened[next(iter(self._opened))]
                 continue
             self._shelve(self._opened.pop(next(iter(self._opened))))
-            await asyncio.sleep(TURN_S)
+            await self.sleep(TURN_S)
 
     async def _make(self, brief: Brief, document: Document) -> None:
         lines = tuple(document.lines)

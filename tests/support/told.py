@@ -72,6 +72,7 @@ async def window(
         done.set()
 
     session.indexer.on_news = on_news
+    session.briefs.sleep = _at_once
     session.initialized()
     await soon(lambda: session.desk.link.model == FAST)
     try:
@@ -81,3 +82,7 @@ async def window(
         yield Window(session, client, it.root)
     finally:
         await session.close()
+
+
+async def _at_once(seconds: float) -> None:
+    await asyncio.sleep(0)
