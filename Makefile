@@ -21,6 +21,7 @@ editors-nvim: $(VENV)/.editors
 
 soak: $(VENV)/.editors
 	MIDFILL_SOAK=1 $(BIN)/python -m pytest -m soak --timeout=1800 $(TEST)
+	MIDFILL_SOAK=1 $(BIN)/python -m pytest tests/editors/nvim -m soak --timeout=1800
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check

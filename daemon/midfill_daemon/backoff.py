@@ -2,16 +2,22 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import Protocol
 
 FIRST_S = 1.0
 LONGEST_S = 30.0
+
+
+class Jitter(Protocol):
+    def uniform(self, low: float, high: float, /) -> float:
+        """A number between the two."""
 
 
 @dataclass(slots=True)
 class Backoff:
     """One service's health. A single failure costs no wait: the next keystroke may well succeed."""
 
-    jitter: random.Random = field(default_factory=random.Random)
+    jitter: Jitter = field(default_factory=random.Random)
     failures: int = 0
     until_s: float = 0.0
 

@@ -141,7 +141,8 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeouts = request.extensions["timeout"]
-        message = _head(request) + b"".join([chunk async for chunk in request.stream])  # type: ignore[union-attr]
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        message = _head(request) + b"".join([chunk async for chunk in request.stream])
         connection = await self._connection(timeouts["connect"])
         try:
             status, headers = await connection.ask(message, timeouts["read"])

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from midfill_cli import complete, config, context, daemon, demo, doctor, log, models, setup, stats
@@ -25,13 +26,9 @@ VERBS: tuple[Verb, ...] = (
 
 
 def main() -> None:
-    """Run the verb; a MidfillError is a line for the user, never a traceback."""
     logs.configure("error")
-    arguments = _parser().parse_args()
     try:
-        status = arguments.verb.run(Context(arguments, os.environ))
-    except MidfillError as exc:
-        sys.exit(f"midfill: {exc.message}")
+        status = run(sys.argv[1:], os.environ)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -39,6 +36,16 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     sys.exit(status)
+
+
+def run(words: Sequence[str], variables: Mapping[str, str]) -> int | str:
+    """The exit status of a verb; a MidfillError is a line for the user, never a traceback. Exits for odd words."""
+    arguments = _parser().parse_args(words)
+    verb: Verb = arguments.verb
+    try:
+        return verb.run(Context(arguments, variables))
+    except MidfillError as exc:
+        return f"midfill: {exc.message}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -24,9 +24,11 @@ from midfill_workspace.exclusion import REASONS, Rules
 from midfill_workspace.files import Withheld, Workspace
 from midfill_workspace.folder import Folder
 from midfill_workspace.indexed_files import IndexedFiles
+from midfill_workspace.installed_files import InstalledFiles
 from midfill_workspace.languages import language_of
 from midfill_workspace.outline.table import outline
 from midfill_workspace.pack import Snippet
+from midfill_workspace.resolve.installed import activated
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.window import Window
 
@@ -77,7 +79,7 @@ def _sending(context: Context, model: InlineModel, root: Path, snapshot: Snapsho
     link = Link(Client.of(context.environment), lambda _: None)
     link.model = model
     told: list[Snippet] = []
-    ask = _asker(root, snapshot)
+    ask = _asker(root, snapshot, activated(context.environment))
 
     def tell(_: Snapshot, view: Window, limit_chars: int) -> list[contract.Snippet]:
         told[:] = assembly.assemble(ask(view), limit_chars)
@@ -97,10 +99,11 @@ def _sending(context: Context, model: InlineModel, root: Path, snapshot: Snapsho
     )
 
 
-def _asker(root: Path, snapshot: Snapshot) -> Callable[[Window], Question]:
+def _asker(root: Path, snapshot: Snapshot, environments: Sequence[str]) -> Callable[[Window], Question]:
     """What is known around the file, from the files themselves: an index would be there only later."""
     files = IndexedFiles(root, Rules())
-    project = Folder(files.walk(), lambda path: files.read(path) or "")
+    installed = InstalledFiles(root, Rules(), environments)
+    project = Folder(files.walk(), lambda path: files.read(path) or "", installed.read)
     read_text = "".join(snapshot.lines)
     around = assembly.surroundings(outline(snapshot.path, snapshot.language, read_text), snapshot.lines, project)
     return lambda view: assembly.question(snapshot, view, around, project, Shelf())

@@ -25,7 +25,13 @@ Outliner = Callable[[str, str, str], Awaitable[Outline]]
 Locator = Callable[[str], tuple[Project, str] | None]
 """Uri of a document -> the project that it belongs to, and its path in that."""
 
+Fetcher = Callable[[str], Awaitable[bool]]
+"""Uri of a document -> whether more of what its imports lead to has been read since its project was asked for it."""
+
 NO_PROJECT = Folder((), lambda path: "")
+
+FETCHES = 5
+"""An import of a package may lead on to other files of it, so often."""
 
 PAUSE_S, REST_S = 1.0, 2.0
 """After such pauses in the changes of a document its surroundings, and what was changed, are looked at."""
@@ -48,6 +54,8 @@ class Brief:
     around: Surroundings | None = None
     before: Sequence[str] | None = None
     """The lines as they were before the changes that have not been noted yet."""
+    saved: Sequence[str] = ()
+    """The lines as the disk has them: those that the document was opened or last saved with; none of a long one."""
     is_stale: bool = False
     """Other files have changed since; looked at again when the document is asked about."""
     making: asyncio.Task[None] | None = None
@@ -57,8 +65,11 @@ class Brief:
 class Briefs:
     """Of one window. No lock: one event loop owns this."""
 
-    def __init__(self, locate: Locator, outliner: Outliner, may_read: Callable[[Document], bool]) -> None:
-        self._locate, self._outliner, self._may_read = locate, outliner, may_read
+    def __init__(
+        self, locate: Locator, outliner: Outliner, may_read: Callable[[Document], bool], fetch: Fetcher | None = None
+    ) -> None:
+        self._locate, self._outliner, self._may_read, self._fetch = locate, outliner, may_read, fetch or _no_more
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self.on_outline: Callable[[str, Outline], None] = _nothing
         """Told what an open document declares, whatever its file says."""
         self._briefs: dict[str, Brief] = {}
@@ -82,9 +93,15 @@ class Briefs:
     def opened(self, document: Document) -> None:
         self._forget(document.uri)
         self._briefs[document.uri] = Brief(document, is_stale=True)
+        self.saved(document)
         self._opened[document.uri] = document
         if self._looking is None or self._looking.done():
             self._looking = self._begin(self._look_at_opened())
+
+    def saved(self, document: Document) -> None:
+        brief = self._briefs.get(document.uri)
+        if brief is not None:
+            brief.saved = tuple(document.lines) if len(document.lines) <= LONG_LINES else ()
 
     def about_to_change(self, document: Document) -> None:
         """Called before each change; what the document was before a run of changes is kept until they are noted."""
@@ -105,7 +122,14 @@ class Briefs:
         )
 
     def closed(self, document: Document) -> None:
-        """Its pieces stay until others take their place: a file that was just closed is still on the user's mind."""
+        """Its pieces stay until others take their place: a file that was just closed is still on the user's mind.
+
+        What was not saved is gone with it.
+        """
+        brief = self._briefs.get(document.uri)
+        if brief is not None and document.path in self._recent and tuple(document.lines) != brief.saved:
+            self.shelf.edits.forget(document.path)
+            self.shelf.library.put(document.path, brief.saved)
         self._forget(document.uri)
 
     def withdraw(self, document: Document) -> None:
@@ -173,7 +197,7 @@ class Briefs:
         opened = 0
         while opened != len(self._opened):
             opened = len(self._opened)
-            await asyncio.sleep(PAUSE_S)
+            await self.sleep(PAUSE_S)
         for uri in [*self._opened][-1:]:
             self.refresh(self._opened[uri])
         while self._opened:
@@ -181,7 +205,7 @@ class Briefs:
                 del self._opened[next(iter(self._opened))]
                 continue
             self._shelve(self._opened.pop(next(iter(self._opened))))
-            await asyncio.sleep(TURN_S)
+            await self.sleep(TURN_S)
 
     async def _make(self, brief: Brief, document: Document) -> None:
         lines = tuple(document.lines)
@@ -189,6 +213,11 @@ class Briefs:
         outline = await self._outliner(path, document.language, "".join(lines))
         self.on_outline(document.uri, outline)
         brief.around = await context.surroundings_in_steps(outline, lines, project, _breathe)
+        for _ in range(FETCHES):
+            await context.follow_installed(brief.around, project, _breathe)
+            if not await self._fetch(document.uri):
+                return
+            brief.around = await context.surroundings_in_steps(outline, lines, project, _breathe)
 
     def _place(self, uri: str, path: str) -> tuple[Project, str]:
         return self._locate(uri) or (NO_PROJECT, path)
@@ -232,6 +261,10 @@ def _cancel(timers: Sequence[asyncio.TimerHandle]) -> None:
 
 def _nothing(uri: str, outline: Outline) -> None:
     """Nobody else is interested."""
+
+
+async def _no_more(uri: str) -> bool:
+    return False
 
 
 async def _breathe() -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,7 +84,8 @@ class Cache:
     typed and however many answers there are; the price is some hashes more when one is stored.
     """
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = LIMIT_BYTES, digest: Callable[[bytes], bytes] = xxh3_128_digest) -> None:
+        self._digest = digest
         self._entries: LRUCache[int, Entry] = LRUCache(limit_bytes, getsizeof=_size_bytes)
         self._stretches: dict[bytes, tuple[Stretch, ...]] = {}
         """Newest first."""
@@ -120,7 +121,7 @@ class Cache:
         """Keep an answer; it takes the place of one for the same place that it repeats or extends, but not of another sample."""
         before, column = _before(snapshot), snapshot.column
         starts = _line_starts(answer.text)
-        keys = tuple(_keys(revision, snapshot, before, answer.text, starts))
+        keys = tuple(map(self._digest, _places(revision, snapshot, before, answer.text, starts)))
         number = next(self._numbers)
         entry = Entry(answer, before, column, now_s, number, number, keys)
         size_bytes = _size_bytes(entry)
@@ -147,7 +148,7 @@ class Cache:
 
     def _matches(self, revision: str, snapshot: Snapshot, now_s: float) -> list[Match]:
         """All answers that fit, newest first."""
-        key = _key(revision, snapshot.path, _above(snapshot), _below(snapshot))
+        key = self._digest(_place(revision, snapshot.path, _above(snapshot), _below(snapshot)))
         line, column = snapshot.lines[snapshot.line], snapshot.column
         matches: list[Match] = []
         for stretch in self._stretches.get(key, ()):
@@ -210,22 +211,22 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _keys(revision: str, snapshot: Snapshot, before: str, text: str, starts: Sequence[int]) -> Iterator[bytes]:
-    """The key of the place, and those of the places where the user will be with each further line typed out."""
+def _places(revision: str, snapshot: Snapshot, before: str, text: str, starts: Sequence[int]) -> Iterator[bytes]:
+    """The place, and those where the user will be with each further line typed out."""
     above, below = _above(snapshot), _below(snapshot)
-    yield _key(revision, snapshot.path, above, below)
+    yield _place(revision, snapshot.path, above, below)
     for start, end in itertools.pairwise(starts):
         above.append(_line_end(before + text[start:end]))
         before = ""
-        yield _key(revision, snapshot.path, above[-ABOVE_LINES:], below)
+        yield _place(revision, snapshot.path, above[-ABOVE_LINES:], below)
 
 
-def _key(revision: str, path: str, above: Sequence[str], below: str) -> bytes:
-    """The same model, settings, file and text around the caret give the same 16 bytes, whatever ends the lines."""
+def _place(revision: str, path: str, above: Sequence[str], below: str) -> bytes:
+    """The same model, settings, file and text around the caret give the same bytes, whatever ends the lines."""
     upper, lower = _with_unix_ends("".join(above)), _with_unix_ends(below)
     # The lengths in front keep ("ab", "c") and ("a", "bc") apart.
     text = f"{len(revision)} {len(path)} {len(upper)} {revision}{path}{upper}{lower}"
-    return xxh3_128_digest(text.encode("utf-8", "surrogatepass"))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _above(snapshot: Snapshot) -> list[str]:

@@ -216,7 +216,7 @@ def _land(flight: Flight, added: str, source: Source, trace: Trace) -> Known | N
         return None
     found = flight.known(added)
     trace.source, trace.shape, trace.rules, trace.reused = source, flight.portion.shape, flight.rules, flight.reused
-    trace.told_files = len(flight.told)
+    trace.told_files, trace.redacted = len(flight.told), flight.redacted
     if flight.error is not None and not found.text:
         trace.outcome, trace.reason, trace.message = "failed", flight.error.code, flight.error.message
     return found
@@ -315,9 +315,10 @@ def _request(flight: Flight, desk: Desk) -> CompletionRequest:
     """All that leaves for a generation; the most work on the way to the model."""
     snapshot, portion = flight.snapshot, flight.portion
     prompt = desk.prompts.of(snapshot)
-    flight.told = frozenset(each.path for each in prompt.snippets)
+    sending = prompt.sending(snapshot, desk.editor, max_tokens=portion.max_tokens, given=flight.text)
+    flight.told, flight.redacted = frozenset(each.path for each in prompt.snippets), sending.secrets
     return replace(
-        prompt.request(snapshot, desk.editor, max_tokens=portion.max_tokens, given=flight.text),
+        sending.request,
         shape=portion.shape,
         # A sample gives way to the first answer, and to that of whoever waits for one elsewhere.
         priority="speculative" if flight.guess or flight.variant else "interactive",

@@ -57,7 +57,9 @@ def explain(trace: Trace | None) -> str:
     if trace is None:
         return "Nothing has been asked for yet."
     return " ".join(
-        part for part in (_what(trace), _changes(trace), _told(trace), _reuse(trace), _stages(trace)) if part
+        part
+        for part in (_what(trace), _changes(trace), _told(trace), _redacted(trace), _reuse(trace), _stages(trace))
+        if part
     )
 
 
@@ -101,6 +103,14 @@ def _told(trace: Trace) -> str:
         return ""
     files = "one other file" if trace.told_files == 1 else f"{trace.told_files} other files"
     return f"The model was told of {files}."
+
+
+def _redacted(trace: Trace) -> str:
+    if not trace.redacted:
+        return ""
+    return "{} taken out of what was sent.".format(
+        "A secret was" if trace.redacted == 1 else f"{trace.redacted} secrets were"
+    )
 
 
 def _reuse(trace: Trace) -> str:

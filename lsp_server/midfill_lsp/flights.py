@@ -44,6 +44,8 @@ class Flight:
     """What is sent for it, once that has been made."""
     told: frozenset[str] = frozenset()
     """The other files that the model was told of."""
+    redacted: int = 0
+    """How many secrets were taken out of what is sent."""
     revision: str = ""
     rules: tuple[str, ...] = ()
     """The ids of the filters that shaped the finished text."""

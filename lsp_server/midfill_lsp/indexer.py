@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pygls.uris import to_fs_path
 
 from midfill_workspace.exclusion import Rules
+from midfill_workspace.resolve.installed import activated
 from midfill_workspace.symbol import Outline
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Indexer:
         environment: Mapping[str, str],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
+        command: Sequence[str] = WORKER,
     ) -> None:
         self.on_progress: Callable[[str], None] = _nothing
         """Called with what the worker does, in words, and with "" when that is done."""
@@ -91,10 +93,11 @@ class Indexer:
         self.on_news: Callable[[], None] = _no_news
         """Called when something that can be seen from other files may have changed."""
         self._numbers = itertools.count(1)
-        self._asked: dict[int, asyncio.Future[str]] = {}
+        self._asked: dict[int, asyncio.Future[Message]] = {}
         self._cache = cache
+        self._activated = activated(environment)
         self._environment = {name: value for name, value in environment.items() if name in PASSED_ON}
-        self._sleep, self._clock = sleep, clock
+        self._sleep, self._clock, self._command = sleep, clock, command
         self._folders: dict[str, Folder] = {}
         self._rules = Rules()
         self._window = ""
@@ -144,9 +147,11 @@ class Indexer:
         for root in known.keys() - roots:
             _close(known[root])
         self._folders = {root: known.get(root) or Folder(root) for root in roots}
-        added = roots - known.keys() if rules == self._rules else roots
-        self._rules = rules
-        for root in added:
+        if rules != self._rules:
+            self._rules = rules
+            self.sweep()
+            return
+        for root in roots - known.keys():
             self._order(self._folders[root])
 
     # --- what the window knows
@@ -165,16 +170,34 @@ class Indexer:
         """What an open document declares; made by the worker, an empty one while there is none."""
         from midfill_workspace import compact
 
-        if self._process is None or len(text) > OUTLINED_CHARS:
+        if len(text) > OUTLINED_CHARS:
             return Outline(path, language)
+        answer = await self._ask("outline", path=path, language=language, text=text)
+        data = answer.get("data", "")
+        return compact.decode(data.encode("ascii"), path, language) if data else Outline(path, language)
+
+    async def fetch(self, uri: str) -> bool:
+        """Look for the files of installed packages that resolvers have asked for; whether there are any new ones."""
+        folder = self._folder_of(_path(uri))
+        if folder is None or folder.project is None:
+            return False
+        packages = folder.project.packages
+        wanted, epoch = packages.take(), packages.epoch
+        answer = await self._ask("fetch", root=folder.root, paths=wanted) if wanted else {}
+        return packages.epoch == epoch and packages.apply(answer.get("files", ()))
+
+    async def _ask(self, what: str, **details: object) -> Message:
+        """The worker's answer; an empty one while there is no worker."""
+        if self._process is None:
+            return {}
         number = next(self._numbers)
-        answer = self._asked[number] = asyncio.get_running_loop().create_future()
-        self._write({"outline": number, "path": path, "language": language, "text": text})
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
+        self._write({what: number, **details})
         try:
-            data = await answer
+            return await answer
         finally:
             del self._asked[number]
-        return compact.decode(data.encode("ascii"), path, language) if data else Outline(path, language)
 
     def shown(self, uri: str, outline: Outline) -> None:
         """An open document declares this, whatever its file says."""
@@ -224,6 +247,9 @@ class Indexer:
 
     def sweep(self) -> None:
         """Other files than before may be read: look at all of them."""
+        for folder in self._folders.values():
+            if folder.project is not None:
+                folder.project.packages.forget()
         self._order_all()
 
     def _order_all(self) -> None:
@@ -232,6 +258,8 @@ class Indexer:
 
     def _order(self, folder: Folder) -> None:
         folder.swept_s = self._clock()
+        if folder.project is not None:
+            folder.project.packages.doubt()
         rules = self._rules
         what = {"exclude": rules.globs, "languages": rules.languages, "limit_chars": rules.limit_chars}
         self._write({"index": folder.root, **what})
@@ -248,11 +276,7 @@ class Indexer:
             await self._attempt(self._cache)
         except _Unwritable:
             log.warning("index.in_memory")
-            folder = MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None  # noqa: ASYNC240 - in memory
-            with (
-                tempfile.TemporaryDirectory(prefix="midfill-index-", dir=folder, ignore_cleanup_errors=True) as own,
-                suppress(_Unwritable),
-            ):
+            with _memory() as own, suppress(_Unwritable):
                 await self._attempt(Path(own))
         self._forget()
         log.warning("index.given_up")
@@ -275,9 +299,9 @@ class Indexer:
 
     async def _run(self, cache: Path) -> None:
         """One worker, from its start to its end."""
-        async with _worker(self._environment) as process:
+        async with _worker(self._command, self._environment) as process:
             self._process = process
-            self._write({"cache": str(cache), "window": self._window})
+            self._write({"cache": str(cache), "window": self._window, "environments": self._activated})
             self._order_all()
             try:
                 async for message in _messages(process):
@@ -290,15 +314,15 @@ class Indexer:
     def _answer_nothing(self) -> None:
         for answer in self._asked.values():
             if not answer.done():
-                answer.set_result("")
+                answer.set_result({})
 
     async def _receive(self, message: Message, cache: Path) -> None:
         if message.get("problem") == "unwritable":
             raise _Unwritable
-        if "outlined" in message:
-            answer = self._asked.get(message["outlined"])
+        if "answered" in message:
+            answer = self._asked.get(message["answered"])
             if answer is not None and not answer.done():
-                answer.set_result(message["data"])
+                answer.set_result(message)
             return
         folder = self._folders.get(message.get("root", ""))
         if folder is None:
@@ -352,9 +376,9 @@ class _Unwritable(Exception):
 
 
 @asynccontextmanager
-async def _worker(environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _worker(command: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *WORKER,
+        *command,
         env=environment,
         cwd=tempfile.gettempdir(),
         stdin=asyncio.subprocess.PIPE,
@@ -383,6 +407,12 @@ def _close(folder: Folder) -> None:
     if folder.project is not None:
         folder.project.close()
     folder.project = None
+
+
+def _memory() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that is no place on a disk, where the system has such a thing."""
+    folder = MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None
+    return tempfile.TemporaryDirectory(prefix="midfill-index-", dir=folder, ignore_cleanup_errors=True)
 
 
 def _can_be_indexed(root: str) -> bool:

@@ -30,7 +30,7 @@ class BadParams(Exception):
 
 def strict_converter() -> Converter:
     """The pygls converter without its silent coercions (it reads a list as the string "['…']")."""
-    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
+    converter: Converter = default_converter()
     # A hook serves subclasses, too: the enumerations of LSP, and bool where it has no hook of its own.
     converter.register_structure_hook(str, _strict_str)
     converter.register_structure_hook(bool, _strict_bool)

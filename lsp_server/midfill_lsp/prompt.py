@@ -24,6 +24,14 @@ def nothing(snapshot: Snapshot, view: Window, limit_chars: int) -> Sequence[Snip
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """What leaves, and how many secrets were taken out of it."""
+
+    request: CompletionRequest
+    secrets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """Everything that leaves for one completion."""
 
@@ -37,27 +45,33 @@ class Prompt:
 
     def request(self, snapshot: Snapshot, editor: str, *, max_tokens: int, given: str = "") -> CompletionRequest:
         """`given` is text after the caret's prefix that the model is to continue."""
+        return self.sending(snapshot, editor, max_tokens=max_tokens, given=given).request
+
+    def sending(self, snapshot: Snapshot, editor: str, *, max_tokens: int, given: str = "") -> Sending:
         from midfill_workspace import secrets  # Its expressions take 10 ms to compile, which is no part of the start.
 
         # Only what leaves is without secrets: what is known, and what agrees with the text, is told by the real one.
-        prefix, suffix = secrets.redact_around(self.window.prefix + given, self.window.suffix)
-        return CompletionRequest(
+        prefix, suffix, count = secrets.redact_around(self.window.prefix + given, self.window.suffix)
+        redacted = [_without_secrets(each.text) for each in self.snippets]
+        request = CompletionRequest(
             path=told_path(snapshot.uri, snapshot.path),
             language=snapshot.language,
             prefix=prefix,
             suffix=suffix,
             max_tokens=max_tokens,
-            snippets=tuple(replace(each, text=_without_secrets(each.text)) for each in self.snippets),
+            snippets=tuple(replace(each, text=text) for each, (text, _) in zip(self.snippets, redacted, strict=True)),
             editor=editor,
         )
+        return Sending(request, count + sum(found for _, found in redacted))
 
 
 @lru_cache(maxsize=2_000)
-def _without_secrets(text: str) -> str:
-    """Of a snippet: the same ones are told again and again."""
+def _without_secrets(text: str) -> tuple[str, int]:
+    """Of a snippet, and how many it had: the same ones are told again and again."""
     from midfill_workspace import secrets
 
-    return secrets.redact(text).text
+    redacted = secrets.redact(text)
+    return redacted.text, redacted.count
 
 
 class Prompts:

@@ -30,6 +30,7 @@ from midfill_lsp.streaming import Shown, Streams
 from midfill_lsp.suggestion import Origin, Suggestion
 from midfill_lsp.trace import Trace
 from midfill_lsp.warmth import Warmth
+from midfill_workspace.resolve.installed import is_installed
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.window import Window
 
@@ -59,7 +60,7 @@ class Session:
         self.client = client
         self.indexer = indexer or Indexer(client.cache, {})
         self.indexer.on_progress = self._on_progress
-        self.briefs = Briefs(self.indexer.project, self.indexer.outline, self._may_be_told)
+        self.briefs = Briefs(self.indexer.project, self.indexer.outline, self._may_be_told, self.indexer.fetch)
         self.briefs.on_outline, self.indexer.on_news = self.indexer.shown, self.briefs.others_changed
         self.desk = Desk(Link(self.client, self._on_status), Settings(), self.editor, tell=self._tell, clock=clock)
         self.desk.on_level = lambda level: self._on_status(status.of_model(self.desk.link.model))
@@ -219,6 +220,7 @@ class Session:
             self._judge_all()
         elif document is not None:
             self._judge(document)
+            self.briefs.saved(document)
             self.desk.cache.saved(document.path, self._clock())
         self.indexer.changed([uri])
 
@@ -407,9 +409,15 @@ class Session:
         if not self.desk.settings.context:
             return []
         found = self.briefs.snippets(snapshot, view, limit_chars)
-        may_tell = self._permits.may_tell
-        told = [each for each in found if each.source == "tree" or may_tell(snapshot.uri, each.path)]
+        told = [each for each in found if each.source == "tree" or self._may_tell(snapshot.uri, each.path)]
         return [Snippet(each.path, each.text, each.score) for each in told]
+
+    def _may_tell(self, uri: str, path: str) -> bool:
+        """Of packages whatever the index still has: it forgets them when other files may be read."""
+        if not is_installed(path):
+            return self._permits.may_tell(uri, path)
+        found = self.indexer.project(uri)
+        return found is not None and found[0].has(path)
 
     # --- pauses
 

@@ -37,6 +37,8 @@ class Trace:
     """How many other suggestions were given with it."""
     told_files: int = 0
     """Of how many other files pieces were in the prompt."""
+    redacted: int = 0
+    """How many secrets were taken out of the prompt."""
     stages_ms: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -93,6 +95,7 @@ FITTING: Mapping[str, Callable[[Any], bool]] = {
     "reused": lambda value: value is None or _is_number(value),
     "others": lambda value: isinstance(value, int),
     "told_files": lambda value: isinstance(value, int),
+    "redacted": lambda value: isinstance(value, int),
     "stages_ms": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
 }
 """The recorded fields, and whether a value may be theirs."""

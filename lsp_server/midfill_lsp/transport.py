@@ -315,7 +315,7 @@ class Protocol(LanguageServerProtocol):
     def _start(self, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """The handler's result, or an awaitable of it; plain handlers and built-in steps are done at once,
         so that their effects keep the order of the messages."""
-        if is_thread_function(handler):  # type: ignore[no-untyped-call]
+        if is_thread_function(handler):
             call = partial(handler, *args, **(kwargs or {}))
             return asyncio.get_running_loop().run_in_executor(self._server.thread_pool, call)
         outcome = handler(*args, **(kwargs or {}))

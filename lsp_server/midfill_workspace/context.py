@@ -15,6 +15,7 @@ from midfill_workspace.fuse import Candidate, Source, fuse
 from midfill_workspace.pack import Snippet, pack
 from midfill_workspace.project import Project
 from midfill_workspace.related import Ranked, Scene
+from midfill_workspace.resolve.installed import is_installed
 from midfill_workspace.similar import Library
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.symbol import MEMBERS, Definition, Outline
@@ -25,6 +26,9 @@ from midfill_workspace.window import Window
 INDENT = "    "
 STEP = 4
 """Declarations that are gathered at a time; each may take the reading of a file's outline."""
+
+FOLLOWED = 60
+"""Declarations of packages whose members are looked at before anybody writes a dot."""
 
 TWIN_LIMIT, FILE_LIMIT, TREE_LIMIT = 40, 40, 60
 
@@ -64,6 +68,14 @@ async def surroundings_in_steps(
             await rest()
     await rest()
     return _surroundings(outline, lines, project, seen)
+
+
+async def follow_installed(around: Surroundings, project: Project, rest: Callable[[], Awaitable[None]]) -> None:
+    """Look at the members of what a document uses of packages: their files are read only once somebody has asked."""
+    used = [each for each in around.scene.seen if is_installed(each.path) and each.name in around.scene.words]
+    for each in used[:FOLLOWED]:
+        receiver.follow(each, project)
+        await rest()
 
 
 def _surroundings(outline: Outline, lines: Sequence[str], project: Project, seen: Sequence[Visible]) -> Surroundings:

@@ -62,8 +62,9 @@ GENERATED_GLOBS = (
     "*.g.dart",
     "*.generated.*",
     "__generated__/",
-    "node_modules/",
 )
+
+PACKAGE_GLOBS = ("node_modules/",)
 
 PROSE = frozenset({"markdown", "mdx", "plaintext", "text", "latex", "tex", "restructuredtext", "asciidoc", "quarto"})
 """Here a paragraph is one line, so long lines say nothing."""
@@ -103,12 +104,14 @@ class Rules:
     limit_line_chars: int = 20_000
     minified_line_chars: int = 2_000
     """A line this long that is more than half of its file makes it minified."""
+    reads_packages: bool = False
+    """Whether this is about installed packages, which count as generated else."""
 
 
 def excluded(path: str, size_chars: int, longest_line: int, language: str, rules: Rules) -> str | None:
     """The reason of `REASONS` why this file is off, or None. `path` is relative to the workspace, with `/`."""
     path = path.replace("\\", "/")
-    builtin = BUILTIN.fullmatch(path)
+    builtin = (_of_packages() if rules.reads_packages else BUILTIN).fullmatch(path)
     if builtin is not None:
         return builtin.lastgroup
     if _pattern(rules.globs).fullmatch(path):
@@ -146,8 +149,18 @@ def _expression(body: str) -> str:
 WILDCARD = re.compile(r"(\*{2,}/|\*{2,}|\*|\?)")
 WILDCARDS: Mapping[str, str] = {"**/": r"(?:.*/)?", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
 
-BUILTIN = re.compile(
-    f"(?P<secret_file>{_any_of(SECRET_GLOBS)})|(?P<repository_internal>{_any_of(INTERNAL_GLOBS)})"
-    f"|(?P<generated>{_any_of(GENERATED_GLOBS)})",
-    re.IGNORECASE | re.DOTALL,
-)
+
+def _builtin(generated: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(
+        f"(?P<secret_file>{_any_of(SECRET_GLOBS)})|(?P<repository_internal>{_any_of(INTERNAL_GLOBS)})"
+        f"|(?P<generated>{_any_of(generated)})",
+        re.IGNORECASE | re.DOTALL,
+    )
+
+
+BUILTIN = _builtin((*GENERATED_GLOBS, *PACKAGE_GLOBS))
+
+
+@lru_cache(maxsize=1)
+def _of_packages() -> re.Pattern[str]:
+    return _builtin(GENERATED_GLOBS)

@@ -16,9 +16,6 @@ LIMIT_DEPTH = 64
 BINARY_SHARE = 0.05
 """More undecodable characters than this, and it is no text in a foreign encoding any more."""
 
-GIT_REASONS = frozenset({"ignored"})
-"""What `Workspace.sends_ignored` lifts; a `.midfillignore` file was written for us and stays."""
-
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -46,11 +43,13 @@ class Workspace:
     root: Path
     rules: Rules = field(default_factory=Rules)
     sends_ignored: bool = False
+    """Whether what git ignores may be used; a `.midfillignore` file was written for us and counts in any case."""
+    limit_files: int = LIMIT_FILES
     ignores: Ignores = field(init=False)
 
     def __post_init__(self) -> None:
         self.root = Path(os.path.realpath(self.root))
-        self.ignores = Ignores(self.root)
+        self.ignores = Ignores(self.root, asks_git=not self.sends_ignored)
 
     def allowed(self, path: str) -> bool:
         return not self.reason(path)
@@ -71,7 +70,7 @@ class Workspace:
         count = 0
         for entry in self._entries("", 0):
             count += isinstance(entry, str)
-            if count > LIMIT_FILES:
+            if count > self.limit_files:
                 yield Withheld("", "too_many")
                 return
             yield entry
@@ -101,11 +100,7 @@ class Workspace:
 
     def _reason_by_name(self, path: str) -> str:
         reason = exclusion.excluded(path, 0, 0, languages.language_of(Path(path)), self.rules)
-        return reason or self._ignored(path, is_folder=False)
-
-    def _ignored(self, path: str, *, is_folder: bool) -> str:
-        reason = self.ignores.reason(path, is_folder=is_folder)
-        return "" if self.sends_ignored and reason in GIT_REASONS else reason
+        return reason or self.ignores.reason(path)
 
     def _entries(self, folder: str, depth: int) -> Iterator[str | Withheld]:
         try:
@@ -122,7 +117,7 @@ class Workspace:
                 yield self._file(path, entry)
 
     def _folder(self, path: str, depth: int) -> Iterator[str | Withheld]:
-        reason = exclusion.excluded(f"{path}/", 0, 0, "", self.rules) or self._ignored(path, is_folder=True)
+        reason = exclusion.excluded(f"{path}/", 0, 0, "", self.rules) or self.ignores.reason(path, is_folder=True)
         if reason or depth > LIMIT_DEPTH:
             yield Withheld(path, reason or "too_many")
         else:

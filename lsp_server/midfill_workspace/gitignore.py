@@ -83,14 +83,15 @@ def expression(glob: bytes) -> bytes:
     """A regular expression in which no wildcard ever goes back behind the next one of its kind: the first place that
     fits is as good as any, so the time stays in proportion. Raises ValueError for a pattern that can name nothing."""
     # Git compares what comes before the first wildcard by itself, so `a**/b` begins anew behind the `a`.
-    start = LITERAL.match(glob).end()  # type: ignore[union-attr]
+    wildcard = WILDCARD.search(glob)
+    start = wildcard.start() if wildcard is not None else len(glob)
     parts = _parts(list(_tokens(glob[start:])), "folders")
     return re.escape(glob[:start]) + _joined(
         [_joined([_text(piece) for piece in _parts(part, "star")]) for part in parts]
     )
 
 
-LITERAL = re.compile(rb"[^*?\[\\]*")
+WILDCARD = re.compile(rb"[*?\[\\]")
 Token = tuple[str, bytes]
 
 

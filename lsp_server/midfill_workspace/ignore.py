@@ -36,8 +36,9 @@ class Ignores:
     Case is ignored where git says so (`core.ignorecase`), or the file system does.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, asks_git: bool = True) -> None:
+        """`asks_git`: whether what git ignores is ignored."""
+        self._root, self._asks_git = root, asks_git
         self._folders: dict[str, Folder] = {}
         self._verdicts: dict[str, str] = {}
 
@@ -68,13 +69,7 @@ class Ignores:
         ours = _nearest([(folder.ours, path) for folder, path in zip(chain, paths, strict=True)], is_folder)
         if ours is not None:
             return "midfill_ignored" if ours else ""
-        tops = [number for number, folder in enumerate(chain) if folder.info is not None] or [0]
-        for top, end in zip(tops, [*tops[1:], len(chain)], strict=True):
-            # A repository's rules go on below the top of one that lies inside of it.
-            said = [(folder.git, path) for folder, path in zip(chain[top:end], paths[top:end], strict=True)]
-            if _nearest([(chain[top].info or (), paths[top]), *said], is_folder):
-                return "ignored"
-        return ""
+        return "ignored" if self._asks_git and _by_git(chain, paths, is_folder) else ""
 
     def _folder(self, path: str) -> Folder:
         if path not in self._folders:
@@ -82,7 +77,7 @@ class Ignores:
         return self._folders[path]
 
     def _read(self, folder: Path) -> Folder:
-        info = self._patterns(_git_folder(folder) / "info" / "exclude") if (folder / ".git").exists() else None
+        info = self._patterns(_git_folder(folder) / "info" / "exclude") if os.path.lexists(folder / ".git") else None
         return Folder(self._patterns(folder / GIT_FILE), self._patterns(folder / OUR_FILE), info)
 
     def _patterns(self, path: Path) -> tuple[Pattern, ...]:
@@ -96,7 +91,9 @@ class Ignores:
     @cached_property
     def _top(self) -> Path:
         """The top of the innermost repository around the root, else the root."""
-        return next((folder for folder in (self._root, *self._root.parents) if (folder / ".git").exists()), self._root)
+        return next(
+            (folder for folder in (self._root, *self._root.parents) if os.path.lexists(folder / ".git")), self._root
+        )
 
     @cached_property
     def _fold_case(self) -> bool:
@@ -107,6 +104,16 @@ class Ignores:
         if said is None:
             return _folds_case(self._root)
         return (said[1] or b"true").lower() in (b"true", b"yes", b"on", b"1")
+
+
+def _by_git(chain: Sequence[Folder], paths: Sequence[bytes], is_folder: bool) -> bool:
+    tops = [number for number, folder in enumerate(chain) if folder.info is not None] or [0]
+    for top, end in zip(tops, [*tops[1:], len(chain)], strict=True):
+        # A repository's rules go on below the top of one that lies inside of it.
+        said = [(folder.git, path) for folder, path in zip(chain[top:end], paths[top:end], strict=True)]
+        if _nearest([(chain[top].info or (), paths[top]), *said], is_folder):
+            return True
+    return False
 
 
 def _nearest(said: Sequence[tuple[tuple[Pattern, ...], bytes]], is_folder: bool) -> bool | None:

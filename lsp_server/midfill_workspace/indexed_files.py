@@ -11,7 +11,8 @@ from midfill_workspace.files import Text, Workspace
 LIMIT_BYTES = 1_000_000
 """Larger files are data or generated."""
 
-HIDDEN_FOLDERS = ".*/"
+UNLISTED = (".*/", "site-packages/")
+"""Hidden folders, and packages, of which only what is imported is read."""
 
 
 class Files(Protocol):
@@ -28,24 +29,24 @@ class Files(Protocol):
 
 
 class IndexedFiles:
-    """What may be read at all, without hidden folders, large files and names that are no Unicode."""
+    """What may be read at all, without hidden folders, installed packages, large files and names that are no Unicode."""
 
     def __init__(self, root: Path, rules: Rules) -> None:
         limit_chars = min(LIMIT_BYTES, rules.limit_chars)
-        self._workspace = Workspace(root, replace(rules, globs=(*rules.globs, HIDDEN_FOLDERS), limit_chars=limit_chars))
+        self._workspace = Workspace(root, replace(rules, globs=(*rules.globs, *UNLISTED), limit_chars=limit_chars))
 
     def walk(self) -> Iterator[str]:
-        return filter(_is_text, self._workspace.walk())
+        return filter(is_storable, self._workspace.walk())
 
     def allowed(self, path: str) -> bool:
-        return _is_text(path) and self._workspace.allowed(path)
+        return is_storable(path) and self._workspace.allowed(path)
 
     def read(self, path: str) -> str | None:
         found = self._workspace.read(path)
         return found.text if isinstance(found, Text) and len(found.text) <= LIMIT_BYTES else None
 
 
-def _is_text(path: str) -> bool:
+def is_storable(path: str) -> bool:
     """Names that are no Unicode can neither be stored nor sent."""
     try:
         path.encode()

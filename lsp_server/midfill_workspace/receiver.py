@@ -48,6 +48,8 @@ class _Place:
     def type_of(self, receiver: str) -> Typed | None:
         head, *rest = re.split(r"\??\.|::|->", receiver)
         found = self._enclosing() if head in SELVES else self._of_name(head)
+        if found is None and rest:  # A class, or a namespace, of a module.
+            found, rest = named(f"{head}.{rest[0]}", self.outline, self.project), rest[1:]
         for name in rest:
             if found is None:
                 return None
@@ -113,6 +115,17 @@ class _Place:
             if words and wanted.alias[:1].isupper() and telling(wanted.alias) == words:
                 return named(wanted.alias, self.outline, self.project)
         return None
+
+
+def follow(each: Visible, project: Project) -> None:
+    """Have looked at what may come after a dot: the members of a class, of what a function returns, and of their bases."""
+    outline = project.outline(each.path)
+    if each.definition.kind == "class":
+        found: Typed | None = (each.definition, each.path)
+    else:
+        found = named_in(each.definition.type, outline, project) if outline is not None else None
+    for _ in members(*found, project) if found is not None else ():
+        pass
 
 
 def named_in(written: str, outline: Outline, project: Project) -> Typed | None:

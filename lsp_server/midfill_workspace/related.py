@@ -5,7 +5,7 @@ looked up, so that the cost does not grow with what can be seen.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import islice, takewhile
@@ -13,6 +13,7 @@ from math import log, sqrt
 
 from midfill_workspace import caret
 from midfill_workspace.caret import Wish
+from midfill_workspace.resolve.installed import is_installed
 from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.symbol import Outline
 from midfill_workspace.visible import Visible
@@ -23,6 +24,9 @@ NEAR_LINES, ALIKE_LINES = 40, 12
 CALLED, OF_RECEIVER, UNUSED, USED_NEAR, ALIKE, IMPORTED = 12.0, 10.0, 3.0, 2.5, 1.0, 1.5
 """What speaks for a declaration: its arguments are being written; it can follow the dot; it was imported and is not
 used yet; it is used nearby; its name shares telling words with the text; it was imported by name."""
+
+INSTALLED = -1.0
+"""What speaks against one of a package: models have read those that many use."""
 
 HIDDEN = -1.5
 """What speaks against one: its name begins with an underscore, or it belongs to tests."""
@@ -48,6 +52,8 @@ class Scene:
     by_name: Mapping[str, Sequence[int]] = field(default_factory=dict)
     by_qualifier: Mapping[str, Sequence[int]] = field(default_factory=dict)
     by_word: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    words: Set[str] = frozenset()
+    """All that stand in the file."""
 
 
 def scene(outline: Outline, seen: Sequence[Visible], lines: Sequence[str]) -> Scene:
@@ -61,6 +67,7 @@ def scene(outline: Outline, seen: Sequence[Visible], lines: Sequence[str]) -> Sc
         _index(seen, lambda each: (each.name,)),
         _index(seen, lambda each: (each.qualifier,) if each.qualifier else ()),
         _index(seen, lambda each: telling(each.name)),
+        uses.keys(),
     )
 
 
@@ -131,9 +138,10 @@ def _base(each: Visible, uses: Mapping[str, int]) -> float:
         score += IMPORTED + (UNUSED if uses.get(each.name, 0) == 0 else 0.0)
     if each.qualifier and uses.get(each.qualifier, 0) == 0:
         score += UNUSED / 2
-    if each.definition.name.startswith("_") or "test" in each.path:
+    installed = is_installed(each.path)
+    if each.definition.name.startswith("_") or ("test" in each.path and not installed):
         score += HIDDEN
-    return score
+    return score + (INSTALLED if installed else 0.0)
 
 
 def _uses(outline: Outline, lines: Sequence[str]) -> Mapping[str, int]:

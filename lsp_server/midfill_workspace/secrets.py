@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
 
 from midfill_workspace import assignments
 from midfill_workspace.secret_rules import SHAPES
@@ -27,10 +27,11 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A text without its secrets, and the ids of the rules that found any."""
+    """A text without its secrets, the ids of the rules that found any, and how many there were."""
 
     text: str
     rules: tuple[str, ...] = ()
+    count: int = 0
 
 
 def find(text: str) -> tuple[Secret, ...]:
@@ -45,18 +46,24 @@ def _with_tokens(text: str, tokens: Iterable[Secret]) -> tuple[Secret, ...]:
 
 def redact(text: str) -> Redacted:
     found = find(text)
-    return Redacted(_masked(text, found), tuple(dict.fromkeys(secret.rule for secret in found)))
+    return Redacted(_masked(text, found), tuple(dict.fromkeys(secret.rule for secret in found)), _count(found))
 
 
-def redact_around(prefix: str, suffix: str) -> tuple[str, str]:
-    """Both sides of a caret; a secret that it stands in goes from both."""
+def redact_around(prefix: str, suffix: str) -> tuple[str, str, int]:
+    """Both sides of a caret, and how many secrets there were; one that the caret stands in goes from both sides."""
     text = prefix + suffix
     # Looking for tokens is most of the work, and from one key to the next hardly a line is another.
     found = _with_tokens(text, _tokens_by_line(text))
     if not found:
-        return prefix, suffix
+        return prefix, suffix, 0
     masked = _masked(text, found)
-    return masked[: len(prefix)], masked[len(prefix) :]
+    return masked[: len(prefix)], masked[len(prefix) :], _count(found)
+
+
+def _count(found: tuple[Secret, ...]) -> int:
+    """Of a private key each line is found."""
+    keys = groupby(found, key=lambda secret: secret.rule == "private_key")
+    return sum(1 if is_key else len(list(secrets)) for is_key, secrets in keys)
 
 
 def _masked(text: str, found: tuple[Secret, ...]) -> str:

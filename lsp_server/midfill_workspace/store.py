@@ -49,6 +49,10 @@ SCHEMA = (
         PRIMARY KEY(hash, window)) WITHOUT ROWID""",
 )
 
+USE = "UPDATE outlines SET used = ? WHERE used < ? AND id IN (SELECT outline FROM files)"
+DROP_OLD = "DELETE FROM outlines WHERE used < ?"
+DROP_UNUSED = "DELETE FROM outlines WHERE id NOT IN (SELECT outline FROM files)"
+
 Reason = Literal["corrupt", "busy", "unwritable"]
 
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -223,9 +227,9 @@ class Store:
 
     def ids(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
         """Those of the outlines that there are."""
-        marks = ",".join("?" * len(hashes))
-        query = f"SELECT hash, id FROM outlines WHERE hash IN ({marks})"  # noqa: S608 - question marks
-        return dict(self._connection.execute(query, hashes))
+        query = "SELECT id FROM outlines WHERE hash = ?"
+        found = {each: _number(self._connection, query, each) for each in hashes}
+        return {each: number for each, number in found.items() if number}
 
     def add(self, entries: Mapping[bytes, Entry]) -> None:
         """New outlines, which are then no longer being worked on."""
@@ -279,9 +283,8 @@ class Store:
         with _writing(self._connection):
             self._connection.execute("DELETE FROM workspaces WHERE used < ?", (old,))
             self._connection.execute("DELETE FROM files WHERE workspace NOT IN (SELECT id FROM workspaces)")
-            in_use = "used < ? AND id IN (SELECT outline FROM files)"
-            self._connection.execute(f"UPDATE outlines SET used = ? WHERE {in_use}", (day, day))  # noqa: S608
-            self._drop_outlines("used < ?", old)
+            self._connection.execute(USE, (day, day))
+            self._drop_outlines(DROP_OLD, old)
         while self.size_bytes() > limit_bytes and self._drop_something():
             pass
 
@@ -293,15 +296,15 @@ class Store:
     def _drop_something(self) -> bool:
         """Outlines that no file has, else the workspace that was opened longest ago; False when nothing is left."""
         with _writing(self._connection):
-            if self._drop_outlines("id NOT IN (SELECT outline FROM files)"):
+            if self._drop_outlines(DROP_UNUSED):
                 return True
             oldest = _number(self._connection, "SELECT id FROM workspaces ORDER BY used, id LIMIT 1")
             self._connection.execute("DELETE FROM workspaces WHERE id = ?", (oldest,))
             self._connection.execute("DELETE FROM files WHERE workspace = ?", (oldest,))
             return oldest != 0
 
-    def _drop_outlines(self, which: str, *arguments: int) -> int:
-        dropped = self._connection.execute(f"DELETE FROM outlines WHERE {which}", arguments).rowcount  # noqa: S608
+    def _drop_outlines(self, statement: str, *arguments: int) -> int:
+        dropped = self._connection.execute(statement, arguments).rowcount
         if dropped:
             self._connection.execute("DELETE FROM names WHERE outline NOT IN (SELECT id FROM outlines)")
         return dropped
@@ -324,7 +327,7 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _number(connection: sqlite3.Connection, query: str, *arguments: str | int) -> int:
+def _number(connection: sqlite3.Connection, query: str, *arguments: str | int | bytes) -> int:
     """The first column of the first row, 0 for none."""
     with closing(connection.execute(query, arguments)) as rows:
         row = rows.fetchone()

@@ -17,6 +17,8 @@ from cachetools import LRUCache
 
 from midfill_workspace import compact
 from midfill_workspace.languages import language_of
+from midfill_workspace.packages import Packages
+from midfill_workspace.resolve.installed import is_installed
 from midfill_workspace.store import NO_OUTLINE
 from midfill_workspace.symbol import Outline
 
@@ -81,6 +83,7 @@ class StoredProject:
     def __init__(self) -> None:
         self.broken = False
         """Whether the index turned out to be damaged."""
+        self.packages = Packages()
         self._connection: sqlite3.Connection | None = None
         self._workspace = 0
         self._listing = Listing()
@@ -102,6 +105,7 @@ class StoredProject:
         self._connection, self._listing = None, Listing()
         self._outlines.clear()
         self._texts.clear()
+        self.packages.forget()
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Files that are new, have changed, or are gone."""
@@ -126,7 +130,9 @@ class StoredProject:
         return len(self._listing.outlines)
 
     def has(self, path: str) -> bool:
-        return path in self._listing.outlines or path in self._open
+        if path in self._listing.outlines or path in self._open:
+            return True
+        return is_installed(path) and self.packages.has(path)
 
     def files_in(self, folder: str) -> Sequence[str]:
         found: Sequence[str] = self._listing.folders.get(folder, ())
@@ -140,15 +146,17 @@ class StoredProject:
         shown = self._open.get(path)
         if shown is not None:
             return shown
-        number = self._listing.outlines.get(path, NO_OUTLINE)
-        if number == NO_OUTLINE:
+        number = self._listing.outlines.get(path)
+        if number is None and is_installed(path):
+            number = self.packages.outline(path)
+        if number is None or number == NO_OUTLINE:
             return None
         found = self._outlines.get((path, number))
         return found if found is not None else self._read(path, number)
 
     def config(self, path: str) -> str:
         if path not in self._listing.outlines:
-            return ""
+            return self.packages.text(path) if is_installed(path) else ""
         text = self._texts.get(path)
         if text is None:
             rows = self._rows("SELECT text FROM files WHERE workspace = ? AND path = ?", self._workspace, path)

@@ -12,6 +12,7 @@ from midfill_workspace import compact
 from midfill_workspace.indexed_files import LIMIT_BYTES, Files
 from midfill_workspace.languages import language_of
 from midfill_workspace.outline.table import SPECS
+from midfill_workspace.packages import Found
 from midfill_workspace.store import NO_OUTLINE, Entry, File, Stamp, Store
 from midfill_workspace.symbol import Outline
 
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 BATCH_FILES, BATCH_BYTES = 200, 4_000_000
 """What is read before something is written."""
+
+BATCH_PACKAGES = 20
+"""Their texts are in memory at the same time."""
 
 WALKED, INDEXED = 2_000_000, 100_000
 """Whoever opens their home folder gets an index of a part of it."""
@@ -38,6 +42,8 @@ MANIFESTS = frozenset(
     }
 )
 MANIFEST_CHARS = 65_536
+MANIFESTS_CHARS = 1_000_000
+"""Those of packages that are told at a time."""
 
 Outliner = Callable[[str, str, str], Outline]
 """Path, language and text of a file -> what it declares. It may raise anything, and may not come back."""
@@ -64,6 +70,7 @@ class Place:
     files: Files
     store: Store
     outliner: Outliner
+    limit_files: int = INDEXED
 
 
 def sweep(place: Place) -> Iterator[Step]:
@@ -87,6 +94,19 @@ def refresh(place: Place, paths: Iterable[str]) -> Iterator[Step]:
     yield from _taken(place, found)
 
 
+def fetch(place: Place, read: Callable[[str], str | None], paths: Iterable[str]) -> Iterator[Found]:
+    """What there is of these files of installed packages, which are in the index only by what they hold."""
+    waiting, room = iter(paths), MANIFESTS_CHARS
+    while batch := list(islice(waiting, BATCH_PACKAGES)):
+        texts = {path: read(path) for path in batch}
+        ids, _ = _ids(place, _sources(texts))
+        for path, text in texts.items():
+            manifest = _manifest(path, text or "")
+            room -= len(manifest)
+            there = text is not None and room >= 0
+            yield path, ids.get(path, NO_OUTLINE) if there else None, manifest if there else ""
+
+
 def is_indexed(path: str) -> bool:
     """Whether there is anything to know of such a file."""
     name = PurePath(path)
@@ -94,7 +114,7 @@ def is_indexed(path: str) -> bool:
 
 
 def _stamps(place: Place, paths: Iterable[str]) -> dict[str, Stamp]:
-    found = ((path, _stamp(place.root / path)) for path in islice(filter(is_indexed, paths), INDEXED))
+    found = ((path, _stamp(place.root / path)) for path in islice(filter(is_indexed, paths), place.limit_files))
     return {path: stamp for path, stamp in found if stamp is not None}
 
 
@@ -143,25 +163,33 @@ class _Source:
 
 def _take(place: Place, batch: Mapping[str, Stamp]) -> tuple[Sequence[tuple[str, int | None]], int]:
     """Read some files and keep what they say; what has turned out to be excluded is gone."""
-    texts = {path: place.files.read(path) for path in batch}
-    sources = {
-        path: _Source(path, language_of(PurePath(path)), text) for path, text in texts.items() if text is not None
-    }
+    sources = _sources({path: place.files.read(path) for path in batch})
+    ids, outlined = _ids(place, sources)
+    files = [
+        File(path, batch[path], ids.get(path, NO_OUTLINE), _manifest(path, each.text)) for path, each in sources.items()
+    ]
+    place.store.put(place.workspace, files)
+    hidden = [path for path in batch if path not in sources]
+    place.store.forget(place.workspace, hidden)
+    return [*((each.path, each.outline) for each in files), *((path, None) for path in hidden)], outlined
+
+
+def _sources(texts: Mapping[str, str | None]) -> Mapping[str, _Source]:
+    return {path: _Source(path, language_of(PurePath(path)), text) for path, text in texts.items() if text is not None}
+
+
+def _ids(place: Place, sources: Mapping[str, _Source]) -> tuple[Mapping[str, int], int]:
+    """The outlines of those that can have one, by their paths, and how many of them had to be made."""
     keys = {path: compact.key(each.language, each.text) for path, each in sources.items() if each.language in SPECS}
     wanted = {key: sources[path] for path, key in keys.items()}
     missing = wanted.keys() - place.store.ids(list(wanted)).keys()
     _outline(place, {key: source for key, source in wanted.items() if key in missing})
     ids = place.store.ids(list(wanted))
-    files = [_file(each, batch[path], ids.get(keys.get(path, b""), NO_OUTLINE)) for path, each in sources.items()]
-    place.store.put(place.workspace, files)
-    hidden = [path for path in batch if path not in sources]
-    place.store.forget(place.workspace, hidden)
-    return [*((each.path, each.outline) for each in files), *((path, None) for path in hidden)], len(missing)
+    return {path: ids[key] for path, key in keys.items() if key in ids}, len(missing)
 
 
-def _file(source: _Source, stamp: Stamp, outline: int) -> File:
-    is_manifest = PurePath(source.path).name in MANIFESTS and len(source.text) <= MANIFEST_CHARS
-    return File(source.path, stamp, outline, source.text if is_manifest else "")
+def _manifest(path: str, text: str) -> str:
+    return text if PurePath(path).name in MANIFESTS and len(text) <= MANIFEST_CHARS else ""
 
 
 # --- outlines, although a parser may crash ------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from midfill_workspace.project import Project
+from midfill_workspace.resolve.installed import is_installed
 from midfill_workspace.resolve.resolver import Resolver
 from midfill_workspace.resolve.table import RESOLVERS
 from midfill_workspace.symbol import Definition, Import, Outline
@@ -41,11 +42,12 @@ class Visible:
 
 
 def visible(outline: Outline, project: Project) -> Iterator[Visible]:
-    """What a file can see of the others, in the order of its imports, then its package."""
+    """What a file can see of the others, in the order of its imports, then its package, then what is installed."""
     resolver = RESOLVERS.get(outline.language)
     if resolver is not None:
         scene = _Scene(resolver, project)
-        found = chain(scene.imported(outline), scene.of_package(outline))
+        own, installed = scene.divided(outline)
+        found = chain(scene.imported(own), scene.of_package(outline), scene.imported(installed))
         for each in islice(_others(found, outline.path), LIMIT):
             yield _with_constructor(each, project)
 
@@ -145,6 +147,11 @@ class _Trail:
     """What was looked at on the way; it ends cycles, and what is reached twice is read once."""
 
     seen: set[tuple[str, str, str]] = field(default_factory=set)
+    to_modules: bool = True
+
+    def without_modules(self) -> "_Trail":
+        """What a module passes on altogether are names: what is in modules that are among them is not looked at."""
+        return _Trail(self.seen, False)
 
     def enters(self, path: str, inside: str, name: str) -> bool:
         key = (path, inside, name)
@@ -157,6 +164,14 @@ class _Trail:
 class _Scene:
     resolver: Resolver
     project: Project
+
+    def divided(self, outline: Outline) -> tuple[Outline, Outline]:
+        """The file with its imports from the workspace, and with those from packages, of which few are named one by one."""
+        files = ((each, next(self.resolver.files(each, outline.path, self.project), "")) for each in outline.imports)
+        installed = [each for each, first in files if is_installed(first)]
+        own = tuple(each for each in outline.imports if each not in installed)
+        installed.sort(key=lambda each: not each.name)
+        return replace(outline, imports=own), replace(outline, imports=tuple(installed))
 
     def imported(self, outline: Outline) -> Iterator[Visible]:
         """What imported files declare themselves comes before what they pass on: there may be thousands of the latter."""
@@ -179,8 +194,12 @@ class _Scene:
         yield from (each for each in self.of_package(outline) if each.name == name)
 
     def qualified(self, outline: Outline, qualifier: str, name: str) -> Iterator[Visible]:
+        """One name of a module; all that a large one offers would take tens of milliseconds."""
         for wanted in outline.imports:
-            if wanted.alias == qualifier:
+            if wanted.alias == qualifier and wanted.module and not wanted.name:
+                found = self._named(replace(wanted, name=name), outline.path, HOPS, _Trail())
+                yield from (replace(each, qualifier=qualifier) for each in found if not each.qualifier)
+            elif wanted.alias == qualifier:
                 found = self._of_import(wanted, outline.path, _Trail())
                 yield from (each for each in found if each.name == name and each.qualifier)
 
@@ -211,7 +230,7 @@ class _Scene:
             yield from self._of_module(self.resolver.submodule(wanted), importer, hops, trail)
 
     def _of_module(self, wanted: Import, importer: str, hops: int, trail: _Trail) -> Iterator[Visible]:
-        if wanted.module and wanted.alias:
+        if wanted.module and wanted.alias and trail.to_modules:
             found = self._all(wanted, importer, hops, trail)
             yield from (replace(each, qualifier=wanted.alias) for each in found if not each.qualifier)
 
@@ -266,6 +285,7 @@ class _Scene:
         for each in outline.definitions:
             if each.exported and each.owner == inside and each.name != "default":
                 yield Visible(path, each, each.name)
+        trail = trail.without_modules()
         for wanted in () if inside or hops == 1 else self.resolver.reexports(outline):
             if wanted.name == "*":
                 yield from self._all(wanted, path, hops - 1, trail)

@@ -1,12 +1,13 @@
 """`python -m midfill_workspace.worker`: indexes the workspaces of one editor window until its stdin closes.
 
-It reads one JSON object a line: first `{"cache": folder, "window": name}`, then
+It reads one JSON object a line: first `{"cache": folder, "window": name, "environments": [folders]}`, then
 `{"index": root, "exclude": [globs], "languages": [off], "limit_chars": number}`,
-`{"root": root, "changed": [paths]}`, `{"damaged": root}` when the index cannot be read, and
+`{"root": root, "changed": [paths]}`, `{"damaged": root}` when the index cannot be read,
+`{"fetch": number, "root": root, "paths": [paths]}` for files of installed packages, and
 `{"outline": number, "path": …, "language": …, "text": …}` for an open document.
 It writes, for each root, `{"opened": number}` (read all of the index now), `{"files": [[path, id]]}` (a null id: gone),
-`{"progress": [done, total]}` while it takes long, `{"done": outlined}`; `{"outlined": number, "data": …}` for a
-document; and `{"problem": reason}` before it ends because of the index.
+`{"progress": [done, total]}` while it takes long, `{"done": outlined}`; `{"answered": number, "data": …}` for a
+document; `{"answered": number, "files": [[path, id, text]]}` for packages; and `{"problem": reason}` before it ends because of the index.
 """
 
 import json
@@ -28,11 +29,13 @@ from midfill_workspace import compact
 from midfill_workspace import store as stores
 from midfill_workspace.exclusion import Rules
 from midfill_workspace.indexed_files import IndexedFiles
+from midfill_workspace.installed_files import InstalledFiles
 from midfill_workspace.limits import TooSlow, bound_memory, step_back, time_limit
 from midfill_workspace.outline.table import outline
+from midfill_workspace.packages import Found
 from midfill_workspace.secrets import redact
 from midfill_workspace.store import Store, open_store
-from midfill_workspace.sweep import Place, Step, refresh, sweep
+from midfill_workspace.sweep import Place, Step, fetch, refresh, sweep
 from midfill_workspace.symbol import Outline
 
 log = logging.getLogger(__name__)
@@ -109,12 +112,20 @@ class Worker:
     """Owns the index's writing side, and takes turns between the workspaces and what changes in them."""
 
     def __init__(
-        self, path: Path, window: str, inbox: Inbox, say: Say, clock: Callable[[], float] = time.monotonic
+        self,
+        path: Path,
+        window: str,
+        inbox: Inbox,
+        say: Say,
+        clock: Callable[[], float] = time.monotonic,
+        environments: Sequence[str] = (),
     ) -> None:
         self._path, self._window, self._inbox, self._say, self._clock = path, window, inbox, say, clock
+        self._environments = environments
         self._store = self._open()
         self._orders: dict[str, Message] = {}
         self._places: dict[str, Place] = {}
+        self._installed: dict[str, InstalledFiles] = {}
         self._jobs: deque[Job] = deque()
         self._tidied_day = 0
         self._outdated: set[str] = set()
@@ -161,6 +172,8 @@ class Worker:
             self._start_over()
         elif "changed" in message and message["root"] in self._places:
             self._change(message["root"], message["changed"])
+        elif "fetch" in message:
+            self._fetch(message)
 
     def _index(self, order: Message) -> None:
         root = order["index"]
@@ -172,12 +185,8 @@ class Worker:
         self._sweep(root)
 
     def _place(self, order: Message) -> Place:
-        root = Path(os.path.realpath(order["index"]))
-        rules = Rules(
-            globs=tuple(order.get("exclude", ())),
-            languages=tuple(order.get("languages", ())),
-            limit_chars=order.get("limit_chars", Rules().limit_chars),
-        )
+        root, rules = Path(os.path.realpath(order["index"])), _rules(order)
+        self._installed[order["index"]] = InstalledFiles(root, rules, self._environments)
         return Place(root, self._store.workspace(str(root)), IndexedFiles(root, rules), self._store, self._outline)
 
     def _change(self, root: str, paths: Sequence[str]) -> None:
@@ -187,6 +196,18 @@ class Worker:
             self._sweep(root)
         else:
             self._jobs.appendleft(self._job(root, refresh(place, paths)))
+
+    def _fetch(self, message: Message) -> None:
+        """In the order of the messages, unlike documents: rules that were told before count."""
+        root, files = message["root"], list[Found]()
+        place = self._places.get(root)
+        try:
+            for each in fetch(place, self._installed[root].read, message["paths"]) if place is not None else ():
+                files.append(each)
+                self._inbox.check()
+                self._serve()
+        finally:
+            self._say({"answered": message["fetch"], "files": files})
 
     def _sweep(self, root: str) -> None:
         """It finds whatever was still to be done for this root."""
@@ -199,7 +220,7 @@ class Worker:
     def _serve(self) -> None:
         """Between any two files: a user waits for the outlines of what is open."""
         for message in self._inbox.documents():
-            self._say({"outlined": message["outline"], "data": self._of_document(message)})
+            self._say({"answered": message["outline"], "data": self._of_document(message)})
 
     def _of_document(self, message: Message) -> str:
         """The outline of an open document; an empty one if it takes too long."""
@@ -254,6 +275,14 @@ class Worker:
             self._say({"root": job.root, "progress": [step.done, step.total]})
 
 
+def _rules(order: Message) -> Rules:
+    return Rules(
+        globs=tuple(order.get("exclude", ())),
+        languages=tuple(order.get("languages", ())),
+        limit_chars=order.get("limit_chars", Rules().limit_chars),
+    )
+
+
 def _without_secrets(found: Outline) -> Outline:
     """A header may hold the value of a variable, and what is stored stays on the disk."""
     return replace(
@@ -272,7 +301,8 @@ def main() -> None:
     threading.Thread(target=_listen, args=(sys.stdin, inbox), daemon=True).start()
     try:
         first = inbox.take()
-        Worker(stores.location(Path(first["cache"])), first["window"], inbox, say).run()
+        path, environments = stores.location(Path(first["cache"])), first.get("environments", ())
+        Worker(path, first["window"], inbox, say, environments=environments).run()
     except Stopped:
         return
     except (sqlite3.Error, OSError) as exc:

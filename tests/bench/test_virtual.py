@@ -19,7 +19,7 @@ TEXT = (Path(__file__).parents[1] / "data/replay/frames.py.txt").read_text()
 
 START = TEXT.index("\n\n\n") + 3
 PASSAGE = Passage("frames.py", "python", TEXT, START, TEXT.index("\n", START + 2500))
-SEEDS = range(1, 5)
+SEEDS = range(1, 4)
 SERVERS = ("midfill", "debounce", "flights")
 
 
@@ -52,7 +52,7 @@ def test_what_was_typed_is_the_file_and_nothing_stale_was_sent() -> None:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("profile", ["fast", "jitter", "stubborn800"])
 def test_other_models_are_no_worse_off_than_with_shared_flights(profile: str) -> None:
-    ours, flights = (virtual.measure(name, modes(profile, 0.0)[:2]) for name in ("midfill", "flights"))
+    ours, flights = (virtual.measure(name, modes(profile, 0.0)[:1]) for name in ("midfill", "flights"))
     assert ours["useful_150"] >= 0.97 * flights["useful_150"]
     assert ours["tokens_per_100"] <= 2 * flights["tokens_per_100"]
     assert ours["text_ok"]

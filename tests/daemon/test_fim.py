@@ -87,7 +87,7 @@ def control_counts(prompt: str, format_name: str) -> Mapping[str, int]:
 
 
 @pytest.mark.parametrize("format_name", fim.FORMATS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_user_text_holds_no_control_token(format_name: str, data: st.DataObject) -> None:
     parts = data.draw(parts_of(user_text(format_name)))

@@ -178,7 +178,7 @@ class Dice:
 
 
 def check_backoff(events: list[Callable[[Backoff], None]], wait_s: float) -> None:
-    backoff = Backoff(jitter=Dice())  # type: ignore[arg-type]
+    backoff = Backoff(jitter=Dice())
     for event in events:
         event(backoff)
     assert backoff.wait_s(0.0) == wait_s

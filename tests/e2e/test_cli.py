@@ -23,7 +23,6 @@ async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
     tier = script(folder, after("total =", "sum(values)"), after("return", "a + b"))
     async with living_in(folder, tier) as home:
         (folder / "a.py").write_text(SOURCE)
-        (folder / "binary").write_bytes(b"\x7fELF\0\0")
         (folder / "latin.py").write_bytes("größe = 1\ntotal = \n".encode("latin-1"))
         (folder / "empty.py").touch()
         (folder / ".env").write_text("TOKEN=1\n")
@@ -69,25 +68,10 @@ RUNS: dict[str, tuple[tuple[str, ...], int, str]] = {
 
 REFUSALS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no such file": (("complete", "none.py:1:1"), 1, "none.py: No such file"),
-    "a folder": (("complete", "user:1:1"), 1, "Is a directory"),
-    "a binary file": (("complete", "binary:1:1"), 1, "a binary file"),
-    "line too large": (("complete", "a.py:99:1"), 1, "line 99: the file has 4"),
-    "line 0": (("complete", "a.py:0:1"), 1, "line 0"),
-    "column too large": (("complete", "a.py:2:99"), 1, "column 99: line 2 has 8 characters"),
-    "a negative column": (("complete", "a.py:2:-1"), 1, "column -1"),
-    "no place": (("complete", "a.py"), 1, "must be FILE:LINE:COL"),
-    "a huge number": (("complete", f"a.py:{'9' * 30}:1"), 1, "the file has 4"),
-    "an endless number": (("complete", f"a.py:{'9' * 5000}:1"), 1, "must be FILE:LINE:COL"),
     "no verb": ((), 2, "usage"),
-    "an unknown verb": (("fly",), 2, "invalid choice"),
-    "an unknown model": (("models", "pull", "nonesuch"), 1, "nonesuch"),
-    "an unknown action": (("daemon", "jump"), 2, "invalid choice"),
-    "an unknown editor": (("setup", "ed"), 2, "invalid choice"),
     "nothing to remove": (("setup", "vscode", "--remove"), 1, "has installed nothing in code, "),
-    "no number of days": (("stats", "--days", "0"), 2, "must be a number of days"),
-    "an endless number of days": (("log", "purge", "--keep-days", "9" * 5000), 2, "must be a number of days"),
-    "not a number": (("log", "--last", "x"), 2, "invalid int"),
 }
+"""Of each kind one; the others are in `cli/test_refusals.py`."""
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from bench.virtual_time import run_virtually
 from midfill_lsp import briefs as module
-from midfill_lsp.briefs import Briefs
+from midfill_lsp.briefs import Briefs, Fetcher
 from midfill_lsp.documents import Document, Documents
 from midfill_workspace import window
 from midfill_workspace.outline.table import outline as outlined
@@ -47,11 +47,15 @@ class Desk:
     kept_back: set[str] = field(default_factory=set)
     outlined: list[str] = field(default_factory=list)
     documents: Documents = field(default_factory=Documents)
+    fetch: Fetcher | None = None
     briefs: Briefs = field(init=False)
 
     def __post_init__(self) -> None:
         self.documents.set_folders(["file:///w"])
-        self.briefs = Briefs(self._locate, self._outline, lambda document: document.uri not in self.kept_back)
+        self.briefs = Briefs(self._locate, self._outline, self._may_read, self.fetch)
+
+    def _may_read(self, document: Document) -> bool:
+        return document.uri not in self.kept_back
 
     def _locate(self, uri: str) -> tuple[Project, str]:
         return PROJECT, uri.removeprefix("file:///w/")
@@ -73,6 +77,11 @@ class Desk:
         change = types.TextDocumentContentChangePartial(range=types.Range(start, start), text=text)
         self.documents.change(document.uri, document.version + 1, [change])
         self.briefs.changed(document)
+
+    def found(self, *words: str) -> set[str]:
+        """Those of these words that pieces for another document hold."""
+        likes = self.briefs.shelf.library.like(frozenset(words), "")
+        return {word for like in likes for word in words if word in like.piece.words}
 
     def ask(self, document: Document, line: int) -> list[Snippet]:
         column = len(document.lines[line].rstrip("\n"))
@@ -141,6 +150,52 @@ async def test_pieces_of_a_document_outlive_it_but_not_many_others() -> None:
         desk.open(f"file:///w/f{number}.py", f"word_{number} = 1\n")
     await desk.briefs.ready()
     assert desk.briefs.shelf.library.like(frozenset({"rare_word"}), "") == []
+    await desk.briefs.close()
+
+
+@virtually
+async def test_what_was_not_saved_is_gone_when_its_document_is_closed() -> None:
+    desk = Desk()
+    mail = desk.open(MAIL, "first_word = 1\n")
+    await desk.briefs.ready()
+    desk.type(mail, 0, "2\nsaved_word = 2")
+    desk.briefs.saved(mail)
+    desk.type(mail, 0, "3\nlost_word = 3")
+    await asyncio.sleep(module.REST_S + 1)
+    assert desk.found("first_word", "saved_word", "lost_word") == {"first_word", "saved_word", "lost_word"}
+    desk.briefs.closed(mail)
+    assert desk.found("first_word", "saved_word", "lost_word") == {"first_word", "saved_word"}
+    assert desk.briefs.shelf.edits.besides("") == []
+    await desk.briefs.close()
+
+
+@virtually
+async def test_what_was_saved_stays_with_its_edits() -> None:
+    desk = Desk()
+    mail = desk.open(MAIL, "first_word = 1\n")
+    await desk.briefs.ready()
+    desk.type(mail, 0, "2\nsaved_word = 2")
+    await asyncio.sleep(module.REST_S + 1)
+    desk.briefs.saved(mail)
+    desk.briefs.closed(mail)
+    assert desk.found("saved_word") == {"saved_word"}
+    assert len(desk.briefs.shelf.edits.besides("")) == 1
+    await desk.briefs.close()
+
+
+@virtually
+async def test_what_imports_lead_on_to_is_fetched_and_looked_at_again_but_not_for_ever() -> None:
+    fetched = list[str]()
+
+    async def fetch(uri: str) -> bool:
+        fetched.append(uri)
+        return True
+
+    desk = Desk(fetch=fetch)
+    desk.open(MAIN, TEXT)
+    await desk.briefs.ready()
+    assert fetched == [MAIN] * module.FETCHES
+    assert desk.outlined == ["shop/main.py"]
     await desk.briefs.close()
 
 

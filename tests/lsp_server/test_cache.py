@@ -404,42 +404,48 @@ class Cost:
     hashed_bytes: list[int]
 
 
-def cost(answers: Cache, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> Cost:
-    hashed_bytes: list[int] = []
-    counted = CountedLines(snapshot.lines)
+@dataclass(slots=True)
+class Counting:
+    """A digest that says of how many bytes it was asked."""
 
-    def counting(data: bytes) -> bytes:
-        hashed_bytes.append(len(data))
+    hashed_bytes: list[int] = field(default_factory=list)
+
+    def __call__(self, data: bytes) -> bytes:
+        self.hashed_bytes.append(len(data))
         return xxh3_128_digest(data)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(cache, "xxh3_128_digest", counting)
-        steps = steps_of(lambda: answers.look_up(REVISION, replace(snapshot, lines=counted), 0.0))
-    return Cost(steps, counted.read, hashed_bytes)
+
+def cost(answers: Cache, snapshot: Snapshot, digest: Counting) -> Cost:
+    counted = CountedLines(snapshot.lines)
+    digest.hashed_bytes.clear()
+    steps = steps_of(lambda: answers.look_up(REVISION, replace(snapshot, lines=counted), 0.0))
+    return Cost(steps, counted.read, list(digest.hashed_bytes))
 
 
 @pytest.mark.parametrize("typed", ["", "v", "value\n  mo", "w"])
-def test_a_look_up_costs_the_same_in_any_file_and_cache(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_up_costs_the_same_in_any_file_and_cache(typed: str) -> None:
     costs = []
     for entries, lines in ((1, 20), (1, 20_000), (5_000, 20), (5_000, 20_000)):
-        answers = Cache()
+        digest = Counting()
+        answers = Cache(digest=digest)
         above, below = numbered("above", range(-lines, 0)), numbered("below", range(lines))
         for number in range(entries):
             store(answers, f"{number}\nx = ‸", "value\n  more()")
         store(answers, f"{numbered('above', range(-20, 0))}x = ‸\n{numbered('below', range(20))}", "value\n  more()")
-        costs.append(cost(answers, snapshot_of(f"{above}x = {typed}‸\n{below}"), monkeypatch))
+        costs.append(cost(answers, snapshot_of(f"{above}x = {typed}‸\n{below}"), digest))
     assert len(costs[0].hashed_bytes) == 1
     assert all(each == costs[0] for each in costs)
 
 
-def test_little_of_long_lines_is_hashed_or_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_of_long_lines_is_hashed_or_kept() -> None:
     minified = "x" * 1_000_000
     lines = [f"{minified}\n"] * 40
-    answers = Cache(limit_bytes=10_000)
+    digest = Counting()
+    answers = Cache(10_000, digest)
     snapshot = Snapshot("file:///file", "file", 1, "javascript", lines, 20, 500_000)
     answers.store(REVISION, snapshot, Answer("value"), 0.0)
     assert len(answers) == 1
-    found = cost(answers, snapshot, monkeypatch)
+    found = cost(answers, snapshot, digest)
     window = cache.ABOVE_LINES + 1 + cache.BELOW_LINES
     assert sum(found.hashed_bytes) <= window * (cache.LINE_CHARS + 1) + 50
     assert found.lines <= window + 1

@@ -90,6 +90,15 @@ def test_of_how_many_files_the_model_was_told(files: int, words: str) -> None:
     assert ("The model was told" in said) is (files > 0)
 
 
+@pytest.mark.parametrize(
+    ("secrets", "words"),
+    [(0, ""), (1, "A secret was taken out of what was sent."), (2, "2 secrets were taken out of what was sent.")],
+)
+def test_how_many_secrets_were_taken_out(secrets: int, words: str) -> None:
+    said = check(replace(TRACE, outcome="shown", source="model", chars=3, redacted=secrets), words)
+    assert ("taken out" in said) is (secrets > 0)
+
+
 @pytest.mark.parametrize(("reused", "words"), [(None, ""), (0.0, "had 0 %"), (0.926, "had 93 %"), (1.0, "had 100 %")])
 def test_how_much_of_the_prompt_was_cached(reused: float | None, words: str) -> None:
     said = check(replace(TRACE, outcome="answered", source="model", chars=3, reused=reused), words)
@@ -125,6 +134,7 @@ FULL = replace(
     chars=12,
     reused=0.5,
     told_files=2,
+    redacted=3,
     stages_ms={"cache": 0.25, "model": 120.5},
 )
 

@@ -10,7 +10,7 @@ import pytest
 from midfill_daemon.errors import BadInput
 from midfill_lsp.feedback import BATCH_S, KEPT, Feedback
 from midfill_lsp.trace import Outcome, Trace, recorded
-from support.daemons import soon
+from support.daemons import soon_as_many
 from support.scripted_client import GONE, Nap, ScriptedClient
 
 SHOWN = Trace(
@@ -184,10 +184,10 @@ async def test_batches_are_posted_every_few_seconds() -> None:
     feedback, client, nap = Feedback("window"), ScriptedClient(), Nap()
     posting = asyncio.create_task(feedback.keep_posting(client, nap.sleep))
     for count in (1, 2):
-        await soon(lambda count=count: len(nap.slept_s) == count)  # type: ignore[misc]
+        await soon_as_many(nap.slept_s, count)
         note(feedback, str(count))
         nap.end()
-        await soon(lambda count=count: len(client.posted) == count)  # type: ignore[misc]
+        await soon_as_many(client.posted, count)
     posting.cancel()
     await asyncio.gather(posting, return_exceptions=True)
     assert set(nap.slept_s) == {BATCH_S}

@@ -1,9 +1,11 @@
 """The index of one window: a real worker, what it is told, what is shown of it, and how it ends."""
 
 import asyncio
+import itertools
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,16 +78,21 @@ class Window:
 
 
 @asynccontextmanager
-async def window(folder: Path, rules: Rules = Rules(), start: bool = True) -> AsyncIterator[Window]:  # noqa: B008
+async def window(
+    folder: Path,
+    start: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+    command: Sequence[str] = indexers.WORKER,
+) -> AsyncIterator[Window]:
     """A window on a small workspace; at its end no worker is left."""
     it = indexed(folder)
     waits, progress = Waits(), list[str]()
-    indexer = Watched(it.cache, os.environ, waits)
+    indexer = Watched(it.cache, os.environ, waits, clock, command)
     indexer.heard = asyncio.Condition()
     indexer.on_progress = progress.append
     window = Window(indexer, it.root, waits, progress)
     if start:
-        indexer.start([it.root.as_uri()], rules)
+        indexer.start([it.root.as_uri()], Rules())
     try:
         yield window
     finally:
@@ -162,23 +169,20 @@ async def test_what_becomes_excluded_vanishes(tmp_path: Path) -> None:
         assert it.has("app/main.py")
 
 
-async def test_a_save_long_after_the_last_look_has_all_files_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(indexers, "SWEEP_S", -1.0)
-    async with window(tmp_path) as it:
+async def test_a_save_long_after_the_last_look_has_all_files_looked_at(tmp_path: Path) -> None:
+    looks = itertools.count(step=int(indexers.SWEEP_S) + 1)
+    async with window(tmp_path, clock=lambda: next(looks)) as it:
         await it.read(*FILES)
         write(it.root, {"app/unseen.py": "u = 1\n"})
         it.indexer.changed([it.uri("app/main.py")])
         await it.read("app/unseen.py")
 
 
-async def test_a_branch_switch_is_a_look_at_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexers, "SWEEP_FROM", 10)
+async def test_a_branch_switch_is_a_look_at_everything(tmp_path: Path) -> None:
     async with window(tmp_path) as it:
         await it.read(*FILES)
         write(it.root, {"app/unnamed.py": "u = 1\n"})
-        it.indexer.changed(it.uri(f"app/{number}.py") for number in range(20))
+        it.indexer.changed(it.uri(f"app/{number}.py") for number in range(indexers.SWEEP_FROM + 1))
         await it.read("app/unnamed.py")
 
 
@@ -193,11 +197,8 @@ async def test_a_worker_that_dies_is_followed_by_another(tmp_path: Path) -> None
         assert it.waits.slept_s == [0.0, indexers.RETRIES_S[0]]
 
 
-async def test_a_worker_that_cannot_run_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(indexers, "WORKER", ("/nonexistent/python",))
-    async with window(tmp_path) as it:
+async def test_a_worker_that_cannot_run_is_given_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with window(tmp_path, command=("/nonexistent/python",)) as it:
         assert it.indexer._keeping
         await it.indexer._keeping
         assert it.waits.slept_s == [0.0, *indexers.RETRIES_S]

@@ -12,7 +12,7 @@ from midfill_daemon import errors
 from midfill_daemon.contract import InlineModel
 from midfill_lsp.link import BROKEN_POLL_S, FIRST_RETRY_S, LOADING_POLL_S, LONGEST_RETRY_S, Link
 from midfill_lsp.status import Status
-from support.daemons import soon
+from support.daemons import soon, soon_as_many
 from support.scripted_client import GONE, MODEL, Nap, ScriptedClient, healthy
 
 READY = Status("ready", "", "m")
@@ -73,7 +73,7 @@ async def test_before_the_first_handshake_the_model_is_loading() -> None:
 async def test_a_daemon_that_goes_is_looked_for_with_growing_patience() -> None:
     async with kept(*[GONE] * 10, MODEL) as it:
         for count in range(1, 11):
-            await soon(lambda count=count: len(it.nap.slept_s) == count)  # type: ignore[misc]
+            await soon_as_many(it.nap.slept_s, count)
             it.nap.end()
         await it.until(*[LOST] * 10, READY)
         assert it.nap.slept_s[:3] == [FIRST_RETRY_S, 2 * FIRST_RETRY_S, 4 * FIRST_RETRY_S]
@@ -116,7 +116,7 @@ async def test_a_newer_daemon_is_told_once_and_left_alone() -> None:
 async def test_a_model_that_is_not_ready_is_asked_about_until_it_is(model: InlineModel, poll_s: float) -> None:
     async with kept(model, model, MODEL) as it:
         for count in (1, 2):
-            await soon(lambda count=count: len(it.nap.slept_s) == count)  # type: ignore[misc]
+            await soon_as_many(it.nap.slept_s, count)
             it.nap.end()
         await soon(lambda: it.said[-1] == READY)
         assert it.nap.slept_s == [poll_s] * 2
@@ -136,7 +136,7 @@ async def test_another_revision_is_known_at_once_and_asked_about() -> None:
 async def test_a_handshake_that_fails_in_between_is_not_the_end() -> None:
     async with kept(LOADING, GONE, MODEL) as it:
         for count in (1, 2, 3):
-            await soon(lambda count=count: len(it.nap.slept_s) == count)  # type: ignore[misc]
+            await soon_as_many(it.nap.slept_s, count)
             it.nap.end()
         await soon(lambda: it.said[-1] == READY)
         assert it.nap.slept_s == [LOADING_POLL_S, BROKEN_POLL_S, LOADING_POLL_S]

@@ -30,9 +30,9 @@ class Told:
         return [Snippet("a.py", "x" * (self.chars - 9))] if self.chars else []
 
 
-def prompts(told: Told, **model: object) -> Prompts:
+def prompts(told: Told, model: InlineModel = MODEL) -> Prompts:
     link = Link(ScriptedClient(), lambda _: None)
-    link.model = replace(MODEL, **model)  # type: ignore[arg-type]
+    link.model = model
     return Prompts(link, told)
 
 
@@ -46,7 +46,7 @@ def test_the_window_takes_what_the_context_leaves_in_steps(told: int, window: in
 
 def test_what_is_told_keeps_to_its_share() -> None:
     told = Told(10)
-    prompts(told, context_share=0.25).of(HERE)
+    prompts(told, replace(MODEL, context_share=0.25)).of(HERE)
     [(window, limit)] = told.asked
     assert limit == 500
     assert 1200 < window <= 1500
@@ -54,14 +54,14 @@ def test_what_is_told_keeps_to_its_share() -> None:
 
 def test_a_model_that_reads_fast_is_told_afresh_each_time() -> None:
     told = Told(10)
-    made = prompts(told, prefill_tokens_s=5000.0)
+    made = prompts(told, replace(MODEL, prefill_tokens_s=5000.0))
     assert [made.of(HERE).snippets, made.of(HERE).snippets] == [(Snippet("a.py", "x"),)] * 2
     assert len(told.asked) == 2
 
 
 def test_a_model_that_reads_slowly_is_told_what_the_last_rest_found() -> None:
     told = Told(10)
-    made = prompts(told, prefill_tokens_s=100.0)
+    made = prompts(told, replace(MODEL, prefill_tokens_s=100.0))
     assert made.of(HERE).snippets == ()
     made.settle(HERE)
     assert made.of(HERE).snippets == (Snippet("a.py", "x"),)
@@ -86,7 +86,9 @@ def test_no_secret_leaves_in_any_part() -> None:
     told = Told()
     made = Prompts(prompts(told)._link, lambda *_: [Snippet("a.py", f'TOKEN = "{SECRET}"')])
     snapshot = snapshot_of(f'one = "{SECRET}"\n‸\ntwo = "{SECRET}"')
-    request = made.of(snapshot).request(snapshot, "window", max_tokens=7, given=f'three = "{SECRET}"')
+    sending = made.of(snapshot).sending(snapshot, "window", max_tokens=7, given=f'three = "{SECRET}"')
+    request = sending.request
     texts = [request.prefix, request.suffix, *(each.text for each in request.snippets)]
     assert not any(SECRET[:12] in text for text in texts)
     assert [text.count("x" * 36) for text in texts] == [2, 1, 1]
+    assert sending.secrets == 4

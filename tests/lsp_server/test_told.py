@@ -1,103 +1,29 @@
 """What a model is told of other files, from the files on the disk to the request, with a real worker."""
 
-import asyncio
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from lsprotocol import types
 
-from midfill_lsp.indexer import Indexer
-from midfill_lsp.session import Session
-from support.daemons import soon
-from support.index import indexed, write
-from support.scripted_client import MODEL, ScriptedClient, healthy
+from support.told import window
 
-WAIT_S = 30.0
-FAST = replace(MODEL, prefill_tokens_s=5000.0)
-"""A model that reads fast is told afresh for each request."""
+SECRET = "ghp_" + "x7Kq2LmZ9pRtV4wYbN8s" + "D3fGhJ6cA1eU5oTi"
 
 FILES = {
     "shop/__init__.py": "",
     "shop/cart.py": "class Cart:\n    def __init__(self, owner: str) -> None:\n        self.total = 3\n",
-    "shop/mail.py": 'TOKEN = "ghp_'
-    + "x7Kq2LmZ9pRtV4wYbN8s"
-    + "D3fGhJ6cA1eU5oTi"
-    + '"\n\n\ndef send_invoice(to: str) -> None: ...\n',
+    "shop/mail.py": f'TOKEN = "{SECRET}"\n\n\ndef send_invoice(to: str) -> None: ...\n',
     ".gitignore": "hidden.py\n",
     "shop/hidden.py": "def hidden_function() -> None: ...\n",
 }
 MAIN = "from .cart import Cart\nfrom .mail import TOKEN, send_invoice\nfrom .hidden import hidden_function\n\nx = \n"
 
 
-@dataclass(slots=True)
-class Window:
-    session: Session
-    client: ScriptedClient
-    root: Path
-
-    def open(self, path: str, text: str) -> str:
-        uri = (self.root / path).as_uri()
-        self.session.opened(types.TextDocumentItem(uri, "python", 1, text))
-        return uri
-
-    async def told(self, uri: str, line: int) -> str:
-        """All that the next request holds of other files."""
-        document = self.session.documents.get(uri)
-        assert document is not None
-        position = types.Position(line, len(document.lines[line].rstrip("\n")))
-        context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked)
-        self.client.asked.clear()
-        await self.session.inline_completion(
-            types.InlineCompletionParams(context, types.TextDocumentIdentifier(uri), position)
-        )
-        asked = next(each for each in self.client.asked if each["max_tokens"])
-        return "\n".join(f"{each['path']}\n{each['text']}" for each in asked["snippets"])
-
-    async def known(self, uri: str) -> None:
-        """Until the surroundings of a document are there."""
-        async with asyncio.timeout(WAIT_S):
-            await self.session.briefs.ready()
-        assert self.session.briefs.is_known(uri)
-
-
-@asynccontextmanager
-async def window(folder: Path, **options: Any) -> AsyncIterator[Window]:
-    it, client = indexed(folder), ScriptedClient(["answer"])
-    write(it.root, FILES)
-    client.handshakes = [healthy(FAST)]
-    session = Session(client, lambda _: None, print, indexer=Indexer(it.cache, os.environ))
-    capabilities = types.ClientCapabilities()
-    params = types.InitializeParams(capabilities, initialization_options=options, root_uri=it.root.as_uri())
-    session.initialize(params, "utf-16")
-    done = asyncio.Event()
-    news = session.indexer.on_news
-
-    def on_news() -> None:
-        news()
-        done.set()
-
-    session.indexer.on_news = on_news
-    session.initialized()
-    await soon(lambda: session.desk.link.model == FAST)
-    try:
-        if session.desk.settings.index:
-            async with asyncio.timeout(WAIT_S):
-                await done.wait()
-        yield Window(session, client, it.root)
-    finally:
-        await session.close()
-
-
 async def test_what_is_imported_is_told_without_secrets_and_nothing_that_is_ignored(tmp_path: Path) -> None:
-    async with window(tmp_path) as it:
-        uri = it.open("shop/main.py", MAIN)
+    async with window(tmp_path, FILES) as it:
+        uri = it.open("shop/main.py", f'{MAIN}key = "{SECRET}"\n')
         await it.known(uri)
         told = await it.told(uri, 4)
+        assert "told of 2 other files. A secret was taken out of what was sent." in it.session.explain()
     assert "class Cart:\n    def __init__(self, owner: str) -> None:" in told
     assert "def send_invoice(to: str) -> None: ..." in told
     assert "TOKEN" in told
@@ -106,7 +32,7 @@ async def test_what_is_imported_is_told_without_secrets_and_nothing_that_is_igno
 
 
 async def test_an_unsaved_document_counts_as_it_is(tmp_path: Path) -> None:
-    async with window(tmp_path) as it:
+    async with window(tmp_path, FILES) as it:
         cart = it.open("shop/cart.py", "class Cart:\n    def unsaved(self) -> int: ...\n")
         await it.known(cart)
         uri = it.open("shop/main.py", "from .cart import Cart\n\ncart = Cart()\ncart.\n\ncart.\n")
@@ -119,7 +45,7 @@ async def test_an_unsaved_document_counts_as_it_is(tmp_path: Path) -> None:
 
 
 async def test_what_becomes_ignored_is_told_no_more(tmp_path: Path) -> None:
-    async with window(tmp_path) as it:
+    async with window(tmp_path, FILES) as it:
         mail = it.open("shop/mail.py", "rare_word = other_word(third_word)\ndef send_invoice(to: str) -> None: ...\n")
         uri = it.open("shop/main.py", f"{MAIN}rare_word = other_word(third_word, \n")
         await it.known(uri)
@@ -133,13 +59,13 @@ async def test_what_becomes_ignored_is_told_no_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"context": False}, {"index": False}])
 async def test_it_can_be_switched_off(tmp_path: Path, options: dict[str, bool]) -> None:
-    async with window(tmp_path, **options) as it:
+    async with window(tmp_path, FILES, **options) as it:
         uri = it.open("shop/main.py", MAIN)
         assert await it.told(uri, 4) == ""
 
 
 async def test_a_worker_that_is_killed_leaves_requests_without_context_but_answered(tmp_path: Path) -> None:
-    async with window(tmp_path) as it:
+    async with window(tmp_path, FILES) as it:
         uri = it.open("shop/main.py", MAIN)
         await it.known(uri)
         process = it.session.indexer._process

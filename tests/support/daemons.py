@@ -1,7 +1,7 @@
 """A daemon in the test's own process, behind real HTTP on a Unix socket, with models that a test steers by events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sized
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +55,10 @@ async def soon(happened: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError("it did not happen")
+
+
+async def soon_as_many(things: Sized, count: int) -> None:
+    await soon(lambda: len(things) == count)
 
 
 async def within(event: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from midfill_workspace.indexed_files import IndexedFiles
 from midfill_workspace.outline.table import outline
 from midfill_workspace.store import DAY_S, Store, location, open_store
 from midfill_workspace.stored import StoredProject, load
-from midfill_workspace.sweep import Place, refresh, sweep
+from midfill_workspace.sweep import INDEXED, Place, refresh, sweep
 from midfill_workspace.symbol import Outline
 
 DAY = 20_000
@@ -51,6 +51,7 @@ class Indexed:
     cache: Path
     rules: Rules = field(default_factory=Rules)
     outliner: Outliner = field(default_factory=Outliner)
+    limit_files: int = INDEXED
 
     @property
     def file(self) -> Path:
@@ -61,7 +62,7 @@ class Indexed:
 
     def place(self, store: Store) -> Place:
         workspace = store.workspace(str(self.root))
-        return Place(self.root, workspace, IndexedFiles(self.root, self.rules), store, self.outliner)
+        return Place(self.root, workspace, IndexedFiles(self.root, self.rules), store, self.outliner, self.limit_files)
 
     def sweep(self) -> list[str]:
         """Bring the index up to date; which files had to be outlined."""
@@ -87,6 +88,12 @@ class Indexed:
             raise AssertionError("no file ended it")
         except Crash:
             store._connection.close()
+
+    def outline(self, path: str) -> Outline:
+        """Of a file that is indexed."""
+        found = self.project().outline(path)
+        assert found is not None
+        return found
 
     def project(self) -> StoredProject:
         """As a language server sees it."""

@@ -120,6 +120,7 @@ def test_what_git_ignores_can_be_sent_by_choice_but_not_what_our_file_names(tmp_
     workspace = Workspace(tmp_path, sends_ignored=True)
     check(workspace, "build/a.py", "")
     check(workspace, "a.draft", "midfill_ignored")
+    check(workspace, "build/a.draft", "midfill_ignored")
     check(workspace, ".env", "secret_file")
 
 
@@ -255,8 +256,8 @@ def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "b").chmod(0o700)
 
 
-def test_a_walk_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workspace = plant(tmp_path, {f"{number}.py": "" for number in range(5)})
-    monkeypatch.setattr(files, "LIMIT_FILES", 3)
+def test_a_walk_ends(tmp_path: Path) -> None:
+    plant(tmp_path, {f"{number}.py": "" for number in range(5)})
+    workspace = Workspace(tmp_path, limit_files=3)
     assert [*workspace.survey()][-1] == Withheld("", "too_many")
     assert len(list(workspace.walk())) == 3

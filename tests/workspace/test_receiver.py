@@ -49,6 +49,9 @@ LOGGER = {"Logger", "info", "child"}
         ("def f(app: App):\n    app.log.‸", LOGGER),
         ("def f(app: App):\n    app.logger.child.‸", LOGGER),
         ("x = log.Logger()\nx.‸", LOGGER),
+        ("def f(x: log.Logger):\n    x.child.‸", LOGGER),
+        ("log.Logger.‸", LOGGER),
+        ("log.missing.‸", set()),
         ("class Mine(App):\n    def own(self):\n        self.‸", {"Mine", "own"} | (APP - {"App"})),
         ("class Mine:\n    def __init__(self):\n        self.app = App()\n    def f(self):\n        self.app.‸", APP),
         ("app = 3\napp: App\napp.‸", APP),
@@ -68,6 +71,7 @@ TYPESCRIPT = Files(
             "import { Cart } from './cart';\nexport class Shop {\n  constructor(private cart: Cart) {}\n"
             "  open(): void {}\n}\nexport function makeShop(): Shop { return null! }\n"
         ),
+        "src/api.ts": "export namespace window {\n  export function show(text: string): void;\n}\n",
         "src/cart.ts": "export interface Cart {\n  total(): number;\n  items: string[];\n}\n",
     }
 )
@@ -81,6 +85,8 @@ TYPESCRIPT = Files(
         ("const s = makeShop();\ns.‸", {"Shop", "constructor", "cart", "open"}),
         ("function f(shop: Shop) {\n  shop.cart.‸", {"Cart", "total", "items"}),
         ("const s = other();\ns.‸", set()),
+        ("import * as api from './api';\napi.window.‸", {"window", "show"}),
+        ("import * as api from './api';\napi.window.show.‸", set()),
     ],
 )
 def test_typescript(buffer: str, found: set[str]) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from midfill_workspace import sweep as sweeps
 from midfill_workspace.exclusion import Rules
 from midfill_workspace.indexed_files import LIMIT_BYTES
 from support.index import DAY, FILES, Indexed, indexed, write
@@ -165,8 +164,8 @@ def test_a_file_that_grows_too_large_vanishes(it: Indexed) -> None:
     assert not it.project().has("app/model.py")
 
 
-def test_not_more_files_than_the_limit(it: Indexed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "INDEXED", 2)
+def test_not_more_files_than_the_limit(it: Indexed) -> None:
+    it.limit_files = 2
     it.sweep()
     assert len(paths(it)) == 2
 
@@ -180,7 +179,7 @@ def test_a_file_that_fails_is_empty_and_the_others_are_read(it: Indexed) -> None
     outline = it.project().outline("app/bad.py")
     assert outline
     assert not outline.definitions
-    assert it.project().outline("app/good.py").definitions  # type: ignore[union-attr]
+    assert it.outline("app/good.py").definitions
     assert it.sweep() == []
 
 
@@ -190,7 +189,7 @@ def test_a_file_that_ended_the_process_twice_is_skipped(it: Indexed, caplog: pyt
     it.crash()
     assert "app/bad.py" not in it.sweep()
     assert [record.message for record in caplog.records] == ["index.file_skipped"]
-    assert it.project().outline("app/good.py").definitions  # type: ignore[union-attr]
+    assert it.outline("app/good.py").definitions
     assert it.sweep() == []
     write(it.root, {"app/bad.py": "better = 1\n"})
     assert it.sweep() == ["app/bad.py"]
@@ -201,7 +200,7 @@ def test_several_files_that_end_the_process_are_found_one_by_one(it: Indexed) ->
     for _ in range(4):
         it.crash()
     it.sweep()
-    assert it.project().outline("app/good.py").definitions  # type: ignore[union-attr]
+    assert it.outline("app/good.py").definitions
     assert {f"app/bad{number}.py" for number in range(3)} <= set(paths(it))
 
 

@@ -1,8 +1,9 @@
-"""Python: relative and absolute modules, packages, src layouts, stubs."""
+"""Python: relative and absolute modules, packages, src layouts, stubs, installed packages."""
 
 from collections.abc import Iterator, Sequence
 
 from midfill_workspace.project import Project
+from midfill_workspace.resolve.installed import SITE, is_installed
 from midfill_workspace.resolve.paths import ancestors, folder_of, join
 from midfill_workspace.resolve.resolver import Resolver, exported_names
 from midfill_workspace.symbol import Import, Outline
@@ -11,11 +12,18 @@ SOURCE_FOLDERS = ("", "src", "lib", "python")
 """Where the top-level packages of a project lie."""
 
 
+OWN = (".py", "/__init__.py", ".pyi", "/__init__.pyi")
+"""A stub is read after its source, which has the documentation."""
+
+INSTALLED = ("/__init__.pyi", ".pyi", "/__init__.py", ".py")
+"""Of a package the stub says more: sources often have no types."""
+
+
 def files(wanted: Import, importer: str, project: Project) -> Iterator[str]:
-    """The files that a module may be, the likeliest first; its stub is read after its source."""
+    """The files that a module may be, the likeliest first."""
     for place in _places(wanted.module, importer, project):
-        for path in (f"{place}.py", f"{place}/__init__.py", f"{place}.pyi", f"{place}/__init__.pyi"):
-            if project.has(path):
+        for ending in INSTALLED if is_installed(place) else OWN:
+            if project.has(path := f"{place}{ending}"):
                 yield path
 
 
@@ -42,14 +50,23 @@ def _places(module: str, importer: str, project: Project) -> Iterator[str]:
             folder = folder_of(folder)
         yield join(folder, parts)
         return
-    yield from (join(root, parts) for root in _roots(importer, project))
+    if not is_installed(importer):
+        yield from (join(root, parts) for root in _roots(importer, project))
+    yield from _packages(parts)
 
 
 def _roots(importer: str, project: Project) -> Iterator[str]:
-    """Where absolute imports are counted from; the one place to add folders of installed packages to."""
+    """Where absolute imports of the workspace's own modules are counted from."""
     for folder in ancestors(folder_of(importer)):
         if not project.has(join(folder, "__init__.py")):
             yield from (join(folder, source) for source in SOURCE_FOLDERS)
+
+
+def _packages(parts: str) -> Iterator[str]:
+    package, slash, inner = parts.partition("/")
+    if package:
+        yield f"{SITE}/{package}-stubs{slash}{inner}"
+        yield f"{SITE}/{parts}"
 
 
 RESOLVER = Resolver(files, submodule=submodule, reexports=reexports)

@@ -1,4 +1,4 @@
-"""TypeScript and JavaScript: relative modules, index files, tsconfig paths, packages of the same workspace."""
+"""TypeScript and JavaScript: relative modules, index files, tsconfig paths, packages of the same workspace, types of others."""
 
 import json
 import re
@@ -7,11 +7,15 @@ from functools import lru_cache
 from typing import Any
 
 from midfill_workspace.project import Project
+from midfill_workspace.resolve.installed import is_installed, node_folders
 from midfill_workspace.resolve.paths import ancestors, folder_of, join
 from midfill_workspace.resolve.resolver import Resolver
 from midfill_workspace.symbol import Import
 
 SUFFIXES = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".d.mts", ".d.cts", ".js", ".jsx", ".mjs", ".cjs")
+TYPES = (".d.ts", ".d.mts", ".d.cts")
+"""What is read of an installed package."""
+
 WRITTEN_SUFFIX = re.compile(r"(?:\.d\.[mc]?ts|\.[mc]?jsx?)$")
 """`./x.js` names `x.ts` before it is compiled."""
 
@@ -22,6 +26,8 @@ HOLDERS = ("packages/*", "libs/*", "apps/*")
 
 LISTED = re.compile(r"^[ \t]*-[ \t]*[\"']?([\w./@*-]+)", re.MULTILINE)
 """A folder in `pnpm-workspace.yaml`."""
+
+PACKAGE = re.compile(r"(?:@[\w.-]+/)?[\w-][\w.-]*")
 
 CONFIGS = ("tsconfig.json", "jsconfig.json", "tsconfig.base.json")
 
@@ -35,10 +41,12 @@ def files(wanted: Import, importer: str, project: Project) -> Iterator[str]:
 def _sources(place: str, project: Project) -> Iterator[str]:
     """No path arithmetic here: there are two dozen candidates for each of hundreds of imports."""
     bare = WRITTEN_SUFFIX.sub("", place)
-    candidates = [place, *(bare + suffix for suffix in SUFFIXES)]
-    if project.files_in(place):
+    installed = is_installed(place)
+    suffixes = TYPES if installed else SUFFIXES
+    candidates = [*([] if installed else [place]), *(bare + suffix for suffix in suffixes)]
+    if installed or project.files_in(place):
         index = f"{place}/index" if place else "index"
-        candidates += [index + suffix for suffix in SUFFIXES]
+        candidates += [index + suffix for suffix in suffixes]
     yield from (path for path in candidates if project.has(path))
 
 
@@ -47,13 +55,14 @@ def _places(module: str, importer: str, project: Project) -> Iterator[str]:
     if module.startswith("."):
         yield join(folder, module)
         return
-    for above in ancestors(folder):
+    for above in ancestors(folder) if not is_installed(importer) else ():
         for name in CONFIGS:
             for home, config in _configs(join(above, name), project):
                 yield from _mapped(module, home, config)
         manifest = _json(project.config(join(above, "package.json")))
         yield from _of_package(module, above, manifest)
         yield from _in_workspace(module, above, manifest, project)
+    yield from _installed(module, folder, project)
 
 
 def _configs(path: str, project: Project) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -108,7 +117,9 @@ def _exports(manifest: Mapping[str, Any], entry: str) -> Iterator[str]:
     elif isinstance(exports, str) and entry == ".":
         yield exports
     if entry == ".":
-        yield from (main for key in ("types", "module", "main") if isinstance(main := manifest.get(key), str))
+        yield from (
+            main for key in ("types", "typings", "module", "main") if isinstance(main := manifest.get(key), str)
+        )
 
 
 def _matching(table: Mapping[str, Any], entry: str) -> Iterator[str]:
@@ -143,6 +154,19 @@ def _in_workspace(module: str, folder: str, manifest: Mapping[str, Any], project
     for pattern in dict.fromkeys((*_workspaces(manifest), *_listed(folder, project), *HOLDERS)):
         home = join(folder, pattern.replace("**", "*").replace("*", bare[0]))
         yield from _of_package(module, home, _json(project.config(join(home, "package.json"))))
+
+
+def _installed(module: str, folder: str, project: Project) -> Iterator[str]:
+    """A package that brings its types along, or one for which others have written some."""
+    parts = module.split("/")
+    count = 2 if module.startswith("@") else 1
+    name, inner = "/".join(parts[:count]), "/".join(parts[count:])
+    others = f"@types/{name.removeprefix('@').replace('/', '__')}"
+    homes = [f"{place}/{each}" for each in (name, others) for place in node_folders(folder)]
+    for home in homes if PACKAGE.fullmatch(name) else ():
+        if text := project.config(f"{home}/package.json"):
+            yield from (join(home, target) for target in _exports(_json(text), f"./{inner}" if inner else "."))
+            yield join(home, inner)
 
 
 def _workspaces(manifest: Mapping[str, Any]) -> list[str]:
