@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from midfill_cli import complete, config, context, daemon, demo, doctor, log, models
+from midfill_cli import complete, config, context, daemon, demo, doctor, eval, log, models
 from midfill_cli.verb import Context, Verb
 from midfill_daemon import logs
 from midfill_daemon.errors import MidfillError
@@ -20,6 +20,7 @@ VERBS: tuple[Verb, ...] = (
     daemon.VERB,
     log.VERB,
     log.STATS,
+    eval.VERB,
 )
 
 
