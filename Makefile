@@ -35,9 +35,7 @@ bench: $(VENV)/.bench
 
 eval: $(VENV)/.demo
 	@$(BIN)/midfill models pull --if-missing $(MODEL)
-	$(BIN)/python -m evals.fim $(EVAL)
-	$(BIN)/python -m evals.context
-	$(BIN)/python -m evals.crossfile
+	$(BIN)/midfill eval run $(EVAL)
 
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix

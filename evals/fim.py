@@ -150,9 +150,10 @@ async def _model() -> InlineModel:
 
 
 def load(path: Path) -> Iterator[Case]:
+    """The cases of one set; a hole with nothing but blanks in it is none."""
     with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield _case(json.loads(line))
+        cases = [_case(json.loads(line)) for line in file]
+    return (case for case in cases if case.target.strip())
 
 
 def _case(row: Mapping[str, Any]) -> Case:

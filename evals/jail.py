@@ -38,6 +38,7 @@ NETWORK, ATTRIBUTES = "no network", "read-only mounts"
 
 def main() -> None:
     job = json.load(sys.stdin)
+    os.environ.clear()  # Python itself puts LC_CTYPE there
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     layers = _apart()

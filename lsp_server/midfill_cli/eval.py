@@ -54,7 +54,7 @@ def _run_suites(context: Context) -> int:
     path = (arguments.baseline or root / "evals" / "baseline.json").absolute()
     baselines = gate.parse(path.read_text(encoding="utf-8") if path.exists() else "")
     compared = {suite.name: gate.compare(suite, baselines.get(suite.name), found[suite.name]) for suite in chosen}
-    _tell(compared, found, as_json=arguments.json)
+    _tell(compared, found, arguments)
     if arguments.accept:
         _accept(path, baselines, found)
         return 0
@@ -89,8 +89,8 @@ def _results(suite: Suite, root: Path, data: Path, out: Path, environment: Mappi
     return measured
 
 
-def _tell(compared: Mapping[str, Comparison], found: Mapping[str, Results], *, as_json: bool) -> None:
-    if as_json:
+def _tell(compared: Mapping[str, Comparison], found: Mapping[str, Results], arguments: argparse.Namespace) -> None:
+    if arguments.json:
         both = {name: {"results": asdict(found[name]), **asdict(compared[name])} for name in found}
         print(json.dumps(both))
         return
@@ -98,7 +98,7 @@ def _tell(compared: Mapping[str, Comparison], found: Mapping[str, Results], *, a
         for sentence in (*each.notes, *each.better):
             print(sentence)
         for sentence in each.problems:
-            print(f"FAILED {sentence}")
+            print(sentence if arguments.accept else f"FAILED {sentence}")
 
 
 def _accept(path: Path, baselines: Mapping[str, Baseline], found: Mapping[str, Results]) -> None:
