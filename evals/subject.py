@@ -16,6 +16,7 @@ from midfill_workspace import scope
 
 READY_LIMIT_S = 120.0
 DIGEST_CHARS = 12
+DATA_FILES = ("*.jsonl", "*.tar.xz")
 
 FIT = (fit, below, joins, repeats, answer, known, scope)
 """The filters between a model's answer and the screen. They have no version but their source: a figure of these very
@@ -27,9 +28,8 @@ def results(
 ) -> Results:
     """One run, now."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Results(
-        suite, at, digest(path for path in data.rglob("*") if path.is_file()), settings, versions, tuple(figures)
-    )
+    files = (path for pattern in DATA_FILES for path in data.rglob(pattern))
+    return Results(suite, at, digest(files), settings, versions, tuple(figures))
 
 
 def of_model(model: InlineModel) -> Mapping[str, str]:

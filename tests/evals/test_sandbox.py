@@ -57,6 +57,18 @@ def test_waiting_ends_in_time(program: str) -> None:
     assert sandbox.run([program], BRIEF).ending in ("timed out", "failed")
 
 
+HELD: dict[str, str] = {
+    "without capabilities": "assert 'CapEff:\\t0000000000000000' in status and 'CapPrm:\\t0000000000000000' in status",
+    "without new privileges": "assert 'NoNewPrivs:\\t1' in status",
+    "without an id of root": "assert 'Uid:\\t0' not in status",
+}
+
+
+@pytest.mark.parametrize("how", HELD)
+def test_a_program_is(how: str) -> None:
+    assert sandbox.run(["status = open('/proc/self/status').read()", HELD[how]], SHORT).ending == "passed"
+
+
 HARM: dict[str, str] = {
     "overwritten": "open({path!r}, 'w').write('gone')",
     "appended to": "open({path!r}, 'a').write('more')",
@@ -71,6 +83,8 @@ HARM: dict[str, str] = {
 
 @pytest.mark.parametrize("how", HARM)
 def test_a_file_outside_is_not(how: str, tmp_path: Path) -> None:
+    if how == "made unreadable" and "read-only mounts" not in sandbox.isolation():
+        pytest.skip("no mounts of its own")
     kept = tmp_path / "kept"
     kept.write_text("kept")
     before = kept.stat()
