@@ -34,6 +34,7 @@ from midfill_workspace.snapshot import Snapshot
 from midfill_workspace.window import Window
 
 MAX_TOKENS = 48
+ANSWER_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(folder, Path(scratch))
         cases = options.sample(bench.cases, arguments.cases, random.Random(arguments.seed))
-        model, shown = asyncio.run(_evaluate(bench, cases))
+        try:
+            model, shown = asyncio.run(_evaluate(bench, cases))
+        except TimeoutError:
+            sys.exit("evals.crossfile: the model does not answer; `midfill log` and `midfill doctor` say more")
     settings = {"cases": arguments.cases, "seed": arguments.seed}
     versions = {**subject.of_model(model), **subject.of_context()}
     measured = subject.results("crossfile", settings, folder, versions, segments(cases, shown))
@@ -82,6 +86,14 @@ async def _line(client: Client, link: Link, case: Case, bench: Bench | None) -> 
     prompts = Prompts(link, tell)
     prompts.settle(case.snapshot)
     request = replace(prompts.of(case.snapshot).request(case.snapshot, "eval", max_tokens=MAX_TOKENS), shape="line")
+    async with asyncio.timeout(ANSWER_LIMIT_S):
+        while (text := await _answer(client, request)) is None:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(subject.PATIENCE_S)
+    return text.split("\n")[0]
+
+
+async def _answer(client: Client, request: contract.CompletionRequest) -> str | None:
+    """What the model writes; None when it fails, which says nothing of its lines."""
     text = ""
     try:
         async with aclosing(client.run("completion", asdict(request))) as events:
@@ -90,8 +102,9 @@ async def _line(client: Client, link: Link, case: Case, bench: Bench | None) -> 
                 if isinstance(event, Result):
                     break
     except ProviderError as exc:
-        print(f"{case.id}: {exc.code}", file=sys.stderr)
-    return text.split("\n")[0]
+        print(f"the model failed ({exc.code}) and is asked again", file=sys.stderr)
+        return None
+    return text
 
 
 def _teller(bench: Bench, case: Case) -> Teller:

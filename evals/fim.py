@@ -28,6 +28,8 @@ from midfill_cli.stdio_client import StdioClient
 from midfill_daemon.client import Client
 from midfill_daemon.contract import InlineModel
 from midfill_daemon.paths import locate
+from midfill_lsp.explain import REASONS
+from midfill_lsp.fit import RULES
 
 SETS: Mapping[str, str] = {
     "humaneval_infilling_singleline": ".py",
@@ -37,6 +39,9 @@ SETS: Mapping[str, str] = {
     "humanevalx_go_singleline": ".go",
 }
 READY_LIMIT_S = 120.0
+ANSWER_LIMIT_S = 300.0
+NOTHING_TO_SHOW = (*REASONS.values(), *RULES.values())
+"""What the server says when a model has answered and nothing of it is worth showing; not so when none answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,10 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = options.folder(arguments, "fim")
     judge = _judge()
-    model, attempts = asyncio.run(_evaluate(folder, arguments.cases, random.Random(arguments.seed), judge))
+    try:
+        model, attempts = asyncio.run(_evaluate(folder, arguments.cases, random.Random(arguments.seed), judge))
+    except TimeoutError:
+        sys.exit("evals.fim: the model does not answer; `midfill log` and `midfill doctor` say more")
     scores = {name: score(found) for name, found in attempts.items()}
     settings = {"cases": arguments.cases, "seed": arguments.seed}
     found = subject.results("fim", settings, folder, subject.of_model(model), figures(attempts))
@@ -166,9 +174,20 @@ def _case(row: Mapping[str, Any]) -> Case:
 async def _attempt(client: StdioClient, path: Path, case: Case, judge: Judge) -> Attempt:
     """Ask for the text that accepting the suggestion would put in the hole, and try it."""
     buffer = Buffer(client, path, case.prefix + case.suffix, len(case.prefix))
-    suggestion = await buffer.suggest(BY_HAND)
+    suggestion = await _suggestion(buffer)
     buffer.close()
     return Attempt(case, suggestion, judge(case, suggestion))
+
+
+async def _suggestion(buffer: Buffer) -> Suggestion:
+    """What an answer of the model comes to. A failure is asked again: a busy machine is no worse a model."""
+    async with asyncio.timeout(ANSWER_LIMIT_S):
+        while True:
+            suggestion = await buffer.suggest(BY_HAND)
+            explanation = await buffer.explain()
+            if suggestion.text or any(reason in explanation for reason in NOTHING_TO_SHOW):
+                return suggestion
+            await asyncio.sleep(subject.PATIENCE_S)
 
 
 def score(attempts: Sequence[Attempt]) -> Score:

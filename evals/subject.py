@@ -15,6 +15,9 @@ from midfill_lsp import answer, below, fit, joins, known, repeats
 from midfill_workspace import scope
 
 READY_LIMIT_S = 120.0
+PATIENCE_S = 1.0
+"""Between two tries of something that another process does."""
+
 DIGEST_CHARS = 12
 DATA_FILES = ("*.jsonl", "*.tar.xz")
 
@@ -53,7 +56,7 @@ async def ready(client: Client) -> InlineModel:
     """The inline model, once it is loaded. Raises TimeoutError."""
     async with asyncio.timeout(READY_LIMIT_S):
         while not (health := await client.connect()).inline.ready:  # noqa: ASYNC110 - of another process
-            await asyncio.sleep(1)
+            await asyncio.sleep(PATIENCE_S)
     return health.inline
 
 

@@ -21,6 +21,9 @@ RIGHT = (
 )
 """What the model says after each of the holes."""
 
+FAILING = after("def add(a, b):", "", fault="error_500", times=2)
+"""The service behind it fails twice, after which the daemon leaves it alone for a second."""
+
 WRONG = (after("return None", "    return values[1]\n"), *RIGHT)
 
 
@@ -40,19 +43,20 @@ async def evaluate(home: Home, *options: str) -> tuple[int | None, str, str]:
     return process.returncode, output.decode(), errors.decode()
 
 
-async def test_a_worse_answer_fails_the_gate(tmp_path: Path) -> None:
+async def test_a_worse_answer_fails_the_gate_and_a_failure_of_the_model_is_no_answer(tmp_path: Path) -> None:
     baseline = tmp_path / "baseline.json"
     options = ("--suite", "fim-tenth", "--data", str(DATA), "--baseline", str(baseline))
     right, wrong = tmp_path / "right", tmp_path / "wrong"
     for folder in (right, wrong):
         folder.mkdir()
-    async with living_in(right, script(right, *RIGHT)) as home:
+    async with living_in(right, script(right, FAILING, *RIGHT)) as home:
         status, output, told = await evaluate(home, *options, "--accept")
         assert (status, output) == (0, "fim-tenth: there is no baseline\n")
         assert f"The baseline of fim-tenth is what was found now: {baseline}" in told
         status, output, told = await evaluate(home, *options, "--json")
         assert (status, "fim-tenth: as good as the baseline" in told) == (0, True)
         assert json.loads(output)["fim-tenth"]["problems"] == []
+        # A failure that had been taken for an answer would have cost the first run a case.
         _check_results(home.paths.data / "evals.jsonl", runs=2)
     _without_noise(baseline)
     async with living_in(wrong, script(wrong, *WRONG)) as home:
@@ -67,6 +71,7 @@ async def test_a_worse_answer_fails_the_gate(tmp_path: Path) -> None:
 def _check_results(path: Path, runs: int) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(rows) == runs
+    assert rows[0]["figures"] == rows[-1]["figures"]
     assert rows[-1]["versions"].keys() == {"model", "provider", "format", "revision", "prompt", "fit"}
     assert (rows[-1]["versions"]["format"], rows[-1]["settings"]) == ("prefix-only", {"cases": 5, "seed": 1})
     shares = {(each["segment"], each["metric"]): each["value"] for each in rows[-1]["figures"]}
