@@ -41,9 +41,7 @@ bench: $(VENV)/.bench
 
 eval: $(VENV)/.demo
 	@$(BIN)/midfill models pull --if-missing $(MODEL)
-	$(BIN)/python -m evals.fim $(EVAL)
-	$(BIN)/python -m evals.context
-	$(BIN)/python -m evals.crossfile
+	$(BIN)/midfill eval run $(EVAL)
 
 # The extension with the server's wheel in it: dist/midfill-VERSION.vsix.
 vsix: $(VENV)/.created vscode-client/node_modules/.package-lock.json

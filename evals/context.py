@@ -8,9 +8,7 @@ its whole signature there, and with the constructor of a class; only text from t
 snippet costs its path and five characters besides its text. `ms` is ranking and packing, not the resolving of imports.
 """
 
-import argparse
 import json
-import os
 import statistics
 import sys
 import tarfile
@@ -22,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from evals import options, subject
+from midfill_cli import results
+from midfill_cli.results import Figure
 from midfill_workspace import context, window
 from midfill_workspace.context import Question, Shelf, Surroundings
 from midfill_workspace.folder import Folder
@@ -32,7 +33,6 @@ from midfill_workspace.pack import PATH_COST, Snippet
 from midfill_workspace.project import Project
 from midfill_workspace.snapshot import Snapshot
 
-DEFAULT_DATA = Path("../shared/data")
 WINDOW_CHARS = 6_000
 """What the prompt shows of the file itself."""
 
@@ -65,23 +65,22 @@ class Outcome:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("MIDFILL_EVAL_DATA", DEFAULT_DATA)))
+    parser = options.parser(__doc__)
     parser.add_argument("--budget", type=int, default=6_000, help="characters of context")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--ablate", action="store_true", help="also without each source, and with it alone")
     parser.add_argument("--dump", type=Path, help="write the snippets of each case, for another scorer")
     arguments = parser.parse_args()
-    folder = arguments.data.resolve() / "xfile"
-    if not folder.is_dir():
-        print(f"no evaluation data at {folder}; name its folder with --data or MIDFILL_EVAL_DATA", file=sys.stderr)
-        return 1
+    folder = options.folder(arguments, "xfile")
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(folder, Path(scratch))
         outcomes = bench.run(arguments.budget, context.SOURCES)
         found: dict[str, Any] = figures(outcomes)
         if arguments.ablate:
             found["ablation"] = bench.ablation(arguments.budget)
+    measured = subject.results(
+        "context", {"budget": arguments.budget}, folder, subject.of_context(), segments(outcomes)
+    )
+    results.append(options.out(arguments), measured)
     if arguments.dump:
         arguments.dump.write_text("".join(_dumped(each) for each in outcomes), encoding="utf-8")
     print(json.dumps(found, indent=2) if arguments.json else _table(found))
@@ -178,25 +177,45 @@ def _lines(snippets: Sequence[Snippet], path: str, budget_chars: int) -> set[str
     return {line.strip() for each in snippets if each.path == path for line in each.text.split("\n")}
 
 
+KEYS: Mapping[str, Callable[[Case], str]] = {
+    "lang": lambda case: case.language,
+    "cursor": lambda case: case.cursor,
+    "kind": lambda case: str(case.answer["kind"]),
+}
+"""By what the cases are told apart: the language, what is written at the caret, what is looked for."""
+
+
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     took_ms = sorted(each.took_ms for each in outcomes)
     return {
         "cases": len(outcomes),
         "def_recall": _share(outcomes, "defined"),
         "need_recall": _share(outcomes, "needed"),
-        "by_lang": _by(outcomes, lambda case: case.language),
-        "by_cursor": _by(outcomes, lambda case: case.cursor),
-        "by_kind": _by(outcomes, lambda case: case.answer["kind"]),
+        **{f"by_{name}": _shares(_by(outcomes, key)) for name, key in KEYS.items()},
         "ms_p50": round(statistics.median(took_ms), 3),
         "ms_p95": round(took_ms[int(len(took_ms) * 0.95)], 3),
     }
 
 
-def _by(outcomes: Sequence[Outcome], key: Callable[[Case], str]) -> Mapping[str, float]:
+def _shares(groups: Mapping[str, Sequence[Outcome]]) -> Mapping[str, float]:
+    return {name: _share(found, "defined") for name, found in groups.items()}
+
+
+def segments(outcomes: Sequence[Outcome]) -> Iterator[Figure]:
+    """Both recalls over all cases, and over those of each language, kind of caret and kind of definition."""
+    groups: dict[str, Sequence[Outcome]] = {"all": outcomes}
+    for name, key in KEYS.items():
+        groups |= {f"{name}={value}": found for value, found in _by(outcomes, key).items()}
+    for segment, found in groups.items():
+        yield Figure(segment, "def_recall", _share(found, "defined"), len(found))
+        yield Figure(segment, "need_recall", _share(found, "needed"), len(found))
+
+
+def _by(outcomes: Sequence[Outcome], key: Callable[[Case], str]) -> Mapping[str, Sequence[Outcome]]:
     groups: dict[str, list[Outcome]] = defaultdict(list)
     for each in outcomes:
         groups[key(each.case)].append(each)
-    return {name: _share(found, "defined") for name, found in sorted(groups.items())}
+    return dict(sorted(groups.items()))
 
 
 def _share(outcomes: Sequence[Outcome], figure: Literal["defined", "needed"]) -> float:

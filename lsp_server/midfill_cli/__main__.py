@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-from midfill_cli import complete, config, context, daemon, demo, doctor, log, models, setup, stats
+from midfill_cli import complete, config, context, daemon, demo, doctor, eval, log, models, setup, stats
 from midfill_cli.verb import Context, Verb
 from midfill_daemon import logs
 from midfill_daemon.errors import MidfillError
@@ -22,6 +22,7 @@ VERBS: tuple[Verb, ...] = (
     daemon.VERB,
     log.VERB,
     stats.VERB,
+    eval.VERB,
 )
 
 
