@@ -52,6 +52,7 @@ async def engine(model: Path, time: Time | None = None, timeout_s: float = 30.0)
         locate=lambda: present(model),
         connect=lambda url, api_key: LlamaServer(url, api_key=api_key),
         timeout_s=timeout_s,
+        probe_s=0.2,
         command=STUB,
     )
     provider = Embedded(plan, clock=time.clock, sleep=time.sleep)
@@ -109,6 +110,23 @@ async def test_stream_cut_by_a_crash_is_an_error_and_then_it_works_again(model: 
         with pytest.raises(errors.Truncated):
             await anext(stream)
         assert await eventually(provider) != first.text
+
+
+@pytest.mark.parametrize(("prompt", "is_same"), [(engine_stub.STICK, False), (engine_stub.ENDLESS, True)])
+async def test_an_engine_that_answers_nobody_is_replaced(
+    model: Callable[[str], Path], prompt: str, is_same: bool
+) -> None:
+    """One that a request only gave up waiting for, after its first token, is not."""
+    time = Time()
+    async with engine(model("serve"), time) as provider:
+        first = await text(provider)
+        for _ in range(2):
+            request = asyncio.ensure_future(text(provider, prompt))
+            await asyncio.wait({request}, timeout=0.05)
+            time.now_s += provider.plan.doubt_s / 2
+            request.cancel()
+            await asyncio.wait({request})
+        assert (await eventually(provider) == first) is is_same
 
 
 async def eventually(provider: Embedded) -> str:

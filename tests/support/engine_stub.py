@@ -14,6 +14,12 @@ from midfill_daemon import engine, errors
 ENDLESS = "go on for ever"
 """A prompt that gets one token and then nothing more."""
 
+STICK = "stick"
+"""A prompt from which on nobody gets anything."""
+
+NEVER = threading.Event()
+stuck = threading.Event()
+
 
 class Handler(BaseHTTPRequestHandler):
     """Every generation answers with the process id, so that a test knows whom it spoke to."""
@@ -30,9 +36,13 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.end_headers()
+        if body["prompt"] == STICK:
+            stuck.set()
+        if stuck.is_set():
+            NEVER.wait()
         self._event({"content": str(os.getpid()), "stop": False})
         if body["prompt"] == ENDLESS:
-            threading.Event().wait()
+            NEVER.wait()
         self._event({"content": "", "stop": True})
 
     def _answer(self, text: str) -> None:
@@ -61,7 +71,7 @@ def serve(settings: engine.Settings) -> engine.Server:
     os.write(1, b"native code prints to stdout\n")
     match Path(settings.model).read_text().split()[0]:
         case "silent":
-            threading.Event().wait()
+            NEVER.wait()
         case "broken":
             raise errors.ProviderError("the model is cut short")
         case "die":

@@ -3,16 +3,17 @@
 import asyncio
 import json
 import logging
+import math
 import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from midfill_daemon import engine, errors, weights
 from midfill_daemon.backoff import Backoff
@@ -31,6 +32,7 @@ BATCH_TOKENS = 64
 HEALTHY_S = 60.0
 """An engine that lived this long did not die of its start: the next restart is immediate again."""
 LOOK_AGAIN_S = 1.0
+PROBE = Generation(prompt="x", max_tokens=1)
 WARM_UP = "def read_lines(path):\n    with open(path) as file:\n        return [line.rstrip() for line in file]\n\n" * 4
 """About 120 tokens. Reading them tells the prefill speed, which the first handshake already reports."""
 
@@ -47,6 +49,10 @@ class Plan:
     slots: int = SLOTS
     timeout_s: float = 30.0
     """The longest wait of a request for an engine that is loading."""
+    doubt_s: float = 10.0
+    """How long requests may have waited in all, since it last gave any a token, until the engine is probed."""
+    probe_s: float = 10.0
+    """It is stuck when it does not write one token in so long: llama.cpp was seen to spin without ever answering again."""
     command: tuple[str, ...] = ENGINE
 
 
@@ -78,6 +84,9 @@ class Embedded:
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when `_state` is not None."""
     _ready_s: float = 0.0
+    _waited_s: float = 0.0
+    """How long requests have waited since the engine last said anything; most are closed before they time out."""
+    _doubtful: asyncio.Event = field(default_factory=asyncio.Event)
 
     def start(self) -> None:
         if self._keeper is None:
@@ -90,10 +99,22 @@ class Embedded:
 
     async def stream(self, generation: Generation) -> AsyncGenerator[Piece | Usage, None]:
         service = await self._service()
-        with _may_stop():
+        with _may_stop(), self._waiting():
             async with aclosing(service.stream(generation)) as values:
                 async for value in values:
+                    self._waited_s = -math.inf  # Whatever this request waits for from here on says nothing.
                     yield value
+
+    @contextmanager
+    def _waiting(self) -> Generator[None, None, None]:
+        """Adds up how long requests wait in vain."""
+        began_s = self.clock()
+        try:
+            yield
+        finally:
+            self._waited_s = max(0.0, self._waited_s + self.clock() - began_s)
+            if self._waited_s >= self.plan.doubt_s:
+                self._doubtful.set()
 
     async def count_tokens(self, text: str) -> int:
         service = await self._service()
@@ -165,15 +186,29 @@ class Embedded:
             url = await child.greet(self._settings(model, api_key))
             service = self.plan.connect(url, api_key)
             try:
-                await _warm_up(service)
+                await _read(service, Generation(prompt=WARM_UP, max_tokens=0))
                 self._ready_s = self.clock()
                 self._settle(service)
                 log.info("engine.ready", extra={"pid": child.process.pid})
-                await child.answers.read()
+                await _either(child.answers.read(), self._until_stuck(service))
             finally:
                 self._settle(None)  # From here on requests wait for the next life.
                 await service.close()
         raise _stopped()
+
+    async def _until_stuck(self, service: Provider) -> None:
+        """Returns when the engine answers nobody any more, and not us either."""
+        self._waited_s = 0.0
+        while True:
+            self._doubtful.clear()
+            await self._doubtful.wait()
+            try:
+                async with asyncio.timeout(self.plan.probe_s):
+                    await _read(service, PROBE)
+            except (TimeoutError, errors.MidfillError):
+                log.warning("engine.stuck")
+                return
+            self._waited_s = 0.0
 
     def _settings(self, model: Path, api_key: str) -> engine.Settings:
         cores = _cores()
@@ -257,7 +292,18 @@ def _start(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         raise errors.ProviderDown(f"the embedded engine cannot be started: {exc.strerror}") from exc
 
 
-async def _warm_up(service: Provider) -> None:
-    async with aclosing(service.stream(Generation(prompt=WARM_UP, max_tokens=0))) as values:
+async def _read(service: Provider, generation: Generation) -> None:
+    async with aclosing(service.stream(generation)) as values:
         async for _ in values:
             pass
+
+
+async def _either(*endings: Coroutine[Any, Any, object]) -> None:
+    """Wait for the first of them; the others are cancelled."""
+    tasks = [asyncio.ensure_future(ending) for ending in endings]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
