@@ -34,17 +34,20 @@ class Machine:
         self._newest = Reading()
         self._looked_s = -LIFETIME_S
         self._look: asyncio.Task[None] | None = None
+        self._closed = False
 
     def reading(self) -> Reading:
         """What is known now: at first nothing, which is taken for a machine at rest on mains."""
         now_s = self._clock()
         is_looking = self._look is not None and not self._look.done()
-        if now_s - self._looked_s >= LIFETIME_S and not is_looking:
+        if now_s - self._looked_s >= LIFETIME_S and not is_looking and not self._closed:
             self._looked_s = now_s
             self._look = asyncio.create_task(self._look_again())
         return self._newest
 
     def close(self) -> None:
+        """A look that begins later would outlive the loop."""
+        self._closed = True
         if self._look is not None:
             self._look.cancel()
 

@@ -14,7 +14,6 @@ from midfill_lsp.answer import Answer, Guess, Known
 from midfill_lsp.completion import Ask, Desk
 from midfill_lsp.governor import Stakes
 from midfill_lsp.habits import Habits
-from midfill_lsp.machine import Machine, Reading
 from midfill_lsp.warmth import Warmth
 from support.buffers import snapshot_of
 from support.scripted_client import MODEL, ScriptedClient, Turn, ask, desk_of
@@ -27,15 +26,9 @@ LONG = "x" * 60
 """A suggestion that takes long to type out."""
 
 
-class AtRest(Machine):
-    def reading(self) -> Reading:
-        return Reading()
-
-
 def desk(client: ScriptedClient, *, accepts: bool = True, model: Any = FAST, **settings: Any) -> Desk:
     made = desk_of(client, **settings)
     made.link.model = model
-    made.machine = AtRest()
     made.habits.accepting = 0.5 if accepts else 0.0
     return made
 

@@ -13,6 +13,7 @@ from midfill_daemon.paths import Paths
 from midfill_lsp.completion import Ask, Desk, complete
 from midfill_lsp.fit import Fitted
 from midfill_lsp.link import Link
+from midfill_lsp.machine import Machine, Reading
 from midfill_lsp.settings import Settings
 from midfill_lsp.trace import Trace
 from support.buffers import snapshot_of
@@ -121,13 +122,20 @@ class Nap:
         self._sleepers.clear()
 
 
+class AtRest(Machine):
+    """A machine that nobody looks at: the look would be taken in a thread, which may outlive a test."""
+
+    def reading(self) -> Reading:
+        return Reading()
+
+
 def desk_of(client: ScriptedClient, sleep: Callable[[float], Any] | None = None, **settings: Any) -> Desk:
     """A desk without debounce unless `settings` say otherwise; its clock stands still."""
     link = Link(client, lambda _: None)
     link.model = MODEL
     chosen = Settings(**{"debounce_s": 0.0, **settings})
     clock = Clock()
-    return Desk(link, chosen, "window", clock=clock, sleep=sleep or clock.sleep)
+    return Desk(link, chosen, "window", machine=AtRest(), clock=clock, sleep=sleep or clock.sleep)
 
 
 @dataclass(slots=True)
