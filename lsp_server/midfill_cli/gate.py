@@ -16,7 +16,7 @@ ROUNDING = 0.0001
 """Figures are stored with four digits."""
 
 MODEL_NOISE = 0.02
-"""A model at temperature 0 says the same twice on one machine; another processor adds up in another order."""
+"""A chosen margin: at temperature 0 the tenth gave the same figures three times, but another processor may not."""
 
 UNGATED = frozenset({"nothing"})
 """Metrics that are kept with the results only: to show nothing may be the better answer, and `exact` tells if not."""
