@@ -105,6 +105,7 @@ STORIES: dict[str, tuple[tuple[Step, ...], list[list[Any]]]] = {
 async def test_story(editor: Neovim, told: Told, name: str) -> None:
     steps, commands = STORIES[name]
     await editor.open()
+    told.take()
     await editor.play(*steps)
     await editor.lua(SETTLED)
     assert told.take() == commands
@@ -162,6 +163,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
 
 async def test_the_switches(editor: Neovim, told: Told) -> None:
     await editor.open()
+    told.take()
     for switch, changed in SWITCHES.items():
         await editor.evaluate(f"execute('Midfill {switch}')")
         await editor.lua(SETTLED)
@@ -170,6 +172,7 @@ async def test_the_switches(editor: Neovim, told: Told) -> None:
 
 async def test_what_is_set_up_again_holds_for_open_files(editor: Neovim, told: Told) -> None:
     await editor.open()
+    told.take()
     await editor.lua('require("midfill").setup({ trigger = "manual" }) == nil')
     await editor.lua(SETTLED)
     assert told.take() == [["settings", OPTIONS | {"trigger": "manual"}]]
@@ -181,6 +184,7 @@ async def test_what_is_set_up_again_holds_for_open_files(editor: Neovim, told: T
 
 async def test_a_server_is_started_again_by_hand(editor: Neovim, told: Told) -> None:
     await editor.open()
+    told.take()
     await editor.evaluate("execute('Midfill restart')")
     await editor.terminal.until(lambda _: ["options", OPTIONS] in told.take(), "a new server")
     await editor.status("ready")
@@ -189,6 +193,7 @@ async def test_a_server_is_started_again_by_hand(editor: Neovim, told: Told) -> 
 
 async def test_a_server_that_crashed_is_started_again(home: Home, editor: Neovim, told: Told) -> None:
     await editor.open()
+    told.take()
     # Neovim itself has something to say, in more than a line where the path of its log is long.
     await editor.evaluate("execute('set cmdheight=3')")
     (server,) = [process for process in home.processes() if str(told.log) in process.cmdline()]
