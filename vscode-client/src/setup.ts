@@ -2,6 +2,7 @@
 import * as os from 'node:os';
 import type * as vscode from 'vscode';
 import { environmentFor, isReady, SetUpError, setUp } from './managed';
+import { pointedTo, pointerFile } from './pointer';
 import { isProgram, run } from './processes';
 import { pythonCandidates, type Machine, serverCandidates } from './programs';
 import { findPython, noPython } from './python';
@@ -30,7 +31,8 @@ export async function provideServer(
   signal: AbortSignal,
 ): Promise<Program | undefined> {
   const machine = thisMachine();
-  const server = await firstProgram(serverCandidates(settings.serverPath, machine));
+  const set = serverCandidates(settings.serverPath, machine);
+  const server = await firstProgram(settings.serverPath ? set : [...(await installed(machine)), ...set]);
   if (server !== undefined) {
     return { server, managed: false };
   }
@@ -38,6 +40,11 @@ export async function provideServer(
     throw new SetUpError(`${settings.serverPath} (setting midfill.serverPath) is not a program with an absolute path.`);
   }
   return ownServer(settings, folders, machine, log, signal);
+}
+
+/** The server of `midfill setup vscode`, which knows its own better than PATH does. */
+function installed({ platform, home }: Machine): Promise<string[]> {
+  return pointedTo(pointerFile(platform, home, process.env));
 }
 
 async function ownServer(
