@@ -48,14 +48,14 @@ PASSAGES: tuple[Passage, ...] = (
     Passage("lsp_server/midfill_lsp/cache.py", line="        return len(self._entries)", typed="        return len("),
     Passage(
         "vscode-client/src/settings.ts",
-        line="  return typeof value === 'string';",
-        typed="  return typeof value",
+        line="  return typeof value === 'string' ? value : otherwise;",
+        typed="  return typeof value === 'string' ?",
         accept=False,
     ),
     Passage(
-        "nvim-client/lua/midfill/init.lua",
-        line="  return client and ('midfill: %s'):format(status_of(client).state) or ''",
-        typed="  return client and",
+        "nvim-client/lua/midfill/command.lua",
+        line="    return vim.startswith(name, start)",
+        typed="    return vim.startswith(",
     ),
 )
 
