@@ -9,6 +9,9 @@ TELLING_CHARS = 2
 """Visible characters below which the rest of a line is not worth a suggestion of its own."""
 
 
+FENCES = ("```", "~~~")
+
+
 def unit(known: Known, snapshot: Snapshot, shape: Shape) -> str:
     """The part of a known continuation that is one suggestion here; never parses.
 
@@ -42,9 +45,13 @@ def first_line_end(text: str) -> int:
 
 
 def has_unit(text: str) -> bool:
-    """Whether a growing text already holds something useful: a complete line that does not merely open another."""
+    """Whether a growing text already holds something useful: a complete line that does not merely open another.
+
+    Nor does one that opens a fence of Markdown: only of a whole answer is known what the fence holds.
+    """
     end = first_line_end(text)
-    return end < len(text) and not scope.opens_block(text[:end].rpartition("\n")[2])
+    line = text[:end].rpartition("\n")[2]
+    return end < len(text) and not line.lstrip().startswith(FENCES) and not scope.opens_block(line)
 
 
 def complete_lines(text: str) -> int:

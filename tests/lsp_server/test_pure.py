@@ -157,6 +157,8 @@ def test_who_types_slowly_and_whose_model_is_slow_does_not_wait(
         ("if x:\n", False),
         ("f(\n", False),
         ("f(\n  1)\n", False),
+        ("```python\nreturn 1\n", False),
+        ("\n  ~~~\n\n", False),
     ],
 )
 def test_has_unit(text: str, has: bool) -> None:
