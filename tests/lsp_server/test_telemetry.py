@@ -23,7 +23,8 @@ TOP = types.Position(0, 0)
 
 NAMES = {
     *("by_hand", "chars", "complete", "language", "length", "model", "outcome", "reason", "reused", "revision"),
-    *("others", "redacted", "rules", "shape", "source", "stages_ms", "told_files", "total_ms", "visible_ms", "after_s", "share"),
+    *("others", "redacted", "rules", "shape", "source", "stages_ms", "told_files", "total_ms", "visible_ms"),
+    *("after_s", "share"),
 }
 """Everything that may be told."""
 
