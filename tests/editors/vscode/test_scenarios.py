@@ -106,7 +106,7 @@ def test_a_language_is_switched_off_and_on(window: Window) -> None:
     window.choose("Disable for this language")
     window.until_status("off")
     window.type("It was a dark")
-    window.until_explained("switch this language off")
+    window.until_explained("switch this language off", lambda: window.press("Backspace", "k"))
     assert window.ghost() == ""
     window.choose("Enable for this language")
     window.until_status("ready")
@@ -170,12 +170,7 @@ def test_manual_suggestions_come_when_asked_for(window: Window) -> None:
     window.choose("Suggest only when asked")
     window.until_status("manual")
     window.type("total = sum")
-
-    def again() -> None:
-        window.press("Backspace")
-        window.type("m")
-
-    window.until_explained("only when asked for", again)
+    window.until_explained("only when asked for", lambda: window.press("Backspace", "m"))
     assert window.ghost() == ""
     window.command("Midfill: Trigger Suggestion")
     window.until_ghost(CALL)
