@@ -154,16 +154,11 @@ class Window:
         self.tidy()
         return text
 
-    def until_explained(self, words: str, again: Callable[[], None] = lambda: None) -> None:
-        """Ask until the explanation has these words: the request that it is about may be under way.
-
-        `again` does what brings that request: VS Code makes none when the palette is opened before it has.
-        """
+    def until_explained(self, words: str) -> None:
+        """Ask until the explanation has these words: the request that it is about may be under way."""
         said: list[str] = []
 
         def says() -> bool:
-            if said:
-                again()
             said.append(self.explanation())
             return words in said[-1]
 
