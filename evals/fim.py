@@ -129,7 +129,7 @@ async def _evaluate(
     folder: Path, count: int, chance: random.Random, judge: Judge
 ) -> tuple[InlineModel, Mapping[str, Sequence[Attempt]]]:
     attempts: dict[str, Sequence[Attempt]] = {}
-    async with language_server(folder, os.environ, {"debounceMs": 0}) as client:
+    async with language_server(folder, os.environ, {"debounceMs": 0, "candidates": 1}) as client:
         await _until_ready(client)
         model = await _model()
         for name, ending in SETS.items():

@@ -9,6 +9,9 @@ from midfill_cli.editor import BY_HAND, Buffer, language_server
 from midfill_cli.place import offset, place, read
 from midfill_cli.verb import Context, Verb
 
+ONE = {"candidates": 1}
+"""Nobody chooses here, so no other suggestions are asked for."""
+
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -25,7 +28,7 @@ def _run(context: Context) -> int:
 
 
 async def _complete(context: Context, path: Path, text: str, caret: int) -> int:
-    async with language_server(path.parent, context.environment) as client:
+    async with language_server(path.parent, context.environment, ONE) as client:
         buffer = Buffer(client, path, text, caret)
         suggestion = await buffer.suggest(BY_HAND)
         explanation = await buffer.explain()
