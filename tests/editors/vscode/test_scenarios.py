@@ -7,8 +7,6 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import BrowserContext
 
-from midfill_lsp.server import COMMANDS
-from midfill_lsp.settings import FIELDS
 from support.processes import Home, signal_to
 from tests.editors.vscode import project
 from tests.editors.vscode.server import CodeServer
@@ -115,7 +113,6 @@ def test_a_language_is_switched_off_and_on(window: Window, home: Home) -> None:
     window.until_ghost(" and stormy night.")
 
 
-@pytest.mark.skipif("disabledFolders" not in FIELDS, reason="this server knows no folders that are switched off")
 def test_a_folder_is_switched_off_and_on(window: Window) -> None:
     window.open("folder.py")
     window.choose("Disable for this folder")
@@ -150,7 +147,6 @@ def test_lines_that_end_in_two_characters(window: Window) -> None:
     window.until_saved("crlf.py", "first = 1\r\nsecond = first + 1")
 
 
-@pytest.mark.skipif("streaming" not in FIELDS, reason="this server tells nothing of suggestions that grow")
 def test_a_suggestion_grows_once(window: Window) -> None:
     window.open("grows.py")
     window.record("ghosts", GHOST_TEXT)
@@ -198,13 +194,8 @@ def test_a_server_that_cannot_be_started_is_no_secret(window: Window, server: Co
     window.until_status("ready")
 
 
-@pytest.mark.parametrize(
-    ("kind", "command"),
-    [("accepted", "midfill.accepted"), ("partly", "midfill.partlyAccepted"), ("dismissed", "midfill.dismissed")],
-)
-def test_what_the_user_did_is_stored(window: Window, home: Home, kind: str, command: str) -> None:
-    if command not in COMMANDS:
-        pytest.skip(f"this server does not know {command}")
+@pytest.mark.parametrize("kind", ["accepted", "partly", "dismissed"])
+def test_what_the_user_did_is_stored(window: Window, home: Home, kind: str) -> None:
     window.until(lambda: stored(home, kind), lambda: f"the daemon has stored what was {kind}")
 
 
