@@ -5,10 +5,9 @@ import json
 import logging
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -335,18 +334,8 @@ async def _decoded(reply: Answer) -> AsyncGenerator[Event, None]:
     rest = b""
     async for chunk in reply.body:
         *lines, rest = (rest + chunk).split(b"\n")
-        for is_text, group in groupby(map(contract.decode, lines), _is_text):
-            events = tuple(group)
-            for event in (_joined(events),) if is_text else events:
-                yield event
-
-
-def _is_text(event: Event) -> bool:
-    return isinstance(event, contract.Delta)
-
-
-def _joined(events: Sequence[Event]) -> Event:
-    return contract.Delta("".join(event.text for event in events if isinstance(event, contract.Delta)))
+        for event in contract.joined(map(contract.decode, lines)):
+            yield event
 
 
 def _refusal(body: bytes) -> MidfillError:

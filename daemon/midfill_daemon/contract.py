@@ -1,8 +1,9 @@
 """What travels between a client and the daemon: requests, events, tools, versions. Imports nothing of ours."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import groupby
 from typing import Any, ClassVar, Literal, TypeVar
 
 PROTOCOL_VERSION = 1
@@ -133,6 +134,20 @@ def encode(event: Event) -> bytes:
     # Not asdict: it copies deeply, and for every token that costs more than the JSON.
     values = {name: getattr(event, name) for name in FIELDS[event.type]}
     return json.dumps({"type": event.type, **values}).encode() + b"\n"
+
+
+def encode_all(events: Iterable[Event]) -> bytes:
+    """Events as lines; text that is ready at once is one line, however many tokens it was."""
+    return b"".join(map(encode, joined(events)))
+
+
+def joined(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events with texts that follow each other as one."""
+    for is_text, group in groupby(events, lambda event: isinstance(event, Delta)):
+        if is_text:
+            yield Delta("".join(event.text for event in group if isinstance(event, Delta)))
+        else:
+            yield from group
 
 
 def decode(line: bytes | str) -> Event:

@@ -6,12 +6,12 @@ import logging
 import math
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass, field
 from hmac import compare_digest
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -35,11 +35,10 @@ log = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 FEEDBACK_LIMIT = 500
 ID_DIGITS = 19
-LINES_AHEAD = 100
+EVENTS_AHEAD = 100
 """How far a model may run ahead of a client that reads slowly."""
 
-END = b""
-"""In the place of a line: no more will come."""
+SentT = TypeVar("SentT")
 
 HTTP_STATUS: Mapping[str, int] = {"bad_input": 400, "not_allowed": 403, "not_found": 404, "draining": 503, "busy": 429}
 
@@ -144,7 +143,7 @@ async def run_task(request: Request) -> Response:
         raise Draining("this daemon is about to exit")
     raw = _object(await _json(request))
     daemon.touch()
-    return EventStream(_lines(daemon, task, raw))
+    return EventStream(_events(daemon, task, raw), contract.encode_all)
 
 
 async def answer_call(request: Request) -> Response:
@@ -160,7 +159,11 @@ async def events(request: Request) -> Response:
     if after is not None and not (after.isdecimal() and len(after) <= ID_DIGITS):
         raise BadInput("after: must be the id of an event")
     pushed = daemon.hub.follow(daemon.caller, None if after is None else int(after))
-    return EventStream(json.dumps(event).encode() + b"\n" async for event in pushed)
+    return EventStream(pushed, _pushed_lines)
+
+
+def _pushed_lines(events: Sequence[contract.Raw]) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
 async def feedback(request: Request) -> Response:
@@ -223,23 +226,23 @@ ROUTES = (
 # --- one run --------------------------------------------------------------------------------------
 
 
-async def _lines(daemon: Daemon, task: AnyTask, raw: contract.Raw) -> AsyncGenerator[bytes, None]:
-    """The event lines of one run. Every failure becomes the last line; this is the daemon's one catch-all."""
+async def _events(daemon: Daemon, task: AnyTask, raw: contract.Raw) -> AsyncGenerator[Event, None]:
+    """The events of one run. Every failure becomes the last one; this is the daemon's one catch-all."""
     run = Run(daemon.caller, daemon.services)
     daemon.runs.enter(run)
     started_s, outcome = daemon.clock(), "closed"
     try:
         async with aclosing(task.run(raw, run)) as stream:
             async for event in stream:
-                yield contract.encode(event)
+                yield event
         outcome = "ok"
     except MidfillError as exc:
         outcome = exc.code
-        yield contract.encode(_failure(exc))
+        yield _failure(exc)
     except Exception:
         outcome = "internal"
         log.exception("task.crashed", extra={"task": task.name, "run": run.id})
-        yield contract.encode(_failure(errors.Internal("something went wrong inside Midfill; see its log")))
+        yield _failure(errors.Internal("something went wrong inside Midfill; see its log"))
     finally:
         daemon.runs.leave(run)
         daemon.touch()
@@ -251,18 +254,19 @@ def _failure(error: MidfillError) -> Event:
     return contract.Failure(error.code, error.message, error.retry_after_s)
 
 
-class EventStream(Response):
-    """Sends lines as they come. When the client goes away the producer is cancelled at once.
+class EventStream(Response, Generic[SentT]):
+    """Sends events, as `encode` writes them, as they come. When the client goes away the producer is cancelled at once.
 
     Starlette's StreamingResponse does this by one of two paths, chosen by the ASGI version that the server reports,
     and on neither does it close the generator; here both are explicit.
     """
 
-    def __init__(self, lines: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, events: AsyncGenerator[SentT, None], encode: Callable[[Sequence[SentT]], bytes]) -> None:
         super().__init__(media_type="application/x-ndjson")
         del self.headers["content-length"]
-        self._lines = lines
-        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(LINES_AHEAD)
+        self._events, self._encode = events, encode
+        self._waiting: asyncio.Queue[SentT | None] = asyncio.Queue(EVENTS_AHEAD)
+        """None: no more will come."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         producing = asyncio.ensure_future(self._produce())
@@ -276,26 +280,27 @@ class EventStream(Response):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _produce(self) -> None:
-        async with aclosing(self._lines) as lines:
-            async for line in lines:
-                await self._waiting.put(line)
-        await self._waiting.put(END)
+        async with aclosing(self._events) as events:
+            async for event in events:
+                await self._waiting.put(event)
+        await self._waiting.put(None)
 
     async def _send(self, send: Send) -> None:
-        """Lines that are ready together leave as one message: a message costs both sides far more than a line."""
-        lines = await self._next_lines()
-        # Not before: the head leaves in one write with the first lines.
+        """Events that are ready together leave as one message: a message costs both sides far more than an event."""
+        body, more = await self._next()
+        # Not before: the head leaves in one write with the first events.
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        while lines[-1] != END:
-            await send({"type": "http.response.body", "body": b"".join(lines), "more_body": True})
-            lines = await self._next_lines()
-        await send({"type": "http.response.body", "body": b"".join(lines)})
+        while more:
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            body, more = await self._next()
+        await send({"type": "http.response.body", "body": body})
 
-    async def _next_lines(self) -> list[bytes]:
-        lines = [await self._waiting.get()]
+    async def _next(self) -> tuple[bytes, bool]:
+        """What is ready, encoded, and whether more will come."""
+        ready = [await self._waiting.get()]
         while not self._waiting.empty():
-            lines.append(self._waiting.get_nowait())
-        return lines
+            ready.append(self._waiting.get_nowait())
+        return self._encode([event for event in ready if event is not None]), ready[-1] is not None
 
 
 async def _disconnected(receive: Receive) -> None:

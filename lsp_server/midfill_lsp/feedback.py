@@ -6,7 +6,6 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict
 
 from midfill_daemon.client import Client
 from midfill_daemon.contract import Raw
@@ -14,7 +13,7 @@ from midfill_daemon.errors import BadInput, MidfillError
 from midfill_lsp.documents import Document, Edit
 from midfill_lsp.kept import LinesOf
 from midfill_lsp.suggestion import Event, is_at_once
-from midfill_lsp.trace import OVERTAKEN, UNRECORDED, Trace
+from midfill_lsp.trace import FITTING, OVERTAKEN, Trace
 from midfill_lsp.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -56,7 +55,9 @@ class Feedback:
         if trace.outcome not in OVERTAKEN:
             self.last = trace
         self.rules.update(trace.rules)
-        data = {name: value for name, value in asdict(trace).items() if name not in UNRECORDED}
+        data = {
+            name: getattr(trace, name) for name in FITTING
+        }  # Not asdict: it copies deeply, on the way of every key.
         self._add("trace", trace.id, {**data, "total_ms": round(trace.total_ms, 3)})
 
     def changed(self, document: Document, edits: Sequence[Edit], inserted: Iterable[str]) -> None:

@@ -257,7 +257,7 @@ async def test_a_stream_is_closed_on_every_version_of_asgi(asgi_version: str) ->
         return {"type": "http.disconnect"}
 
     scope: Scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": asgi_version}}
-    await EventStream(lines.produce())(scope, receive, send)
+    await EventStream(lines.produce(), b"".join)(scope, receive, send)
     assert lines.closed
     assert [message.get("body") for message in sent] == [None, b"first\n"]
 

@@ -147,6 +147,10 @@ def _lead(request: CompletionRequest, model: Model) -> str:
 
 async def build(request: CompletionRequest, model: Model) -> Generation:
     """Render the prompt for `model`; it is never cut once it is rendered."""
+    if not _sees_suffix(model):
+        request = replace(request, suffix="")
+    if (generation := _certain(request, model)) is not None:
+        return generation
     request = await _fit(request, model)
     if request.max_tokens == 0 and fim.FORMATS[model.format].is_prefix_first:
         # After the next key llama.cpp finds again only what stands before the caret, even with `n_cache_reuse`.
@@ -185,11 +189,7 @@ def _temperature(variant: int, model: Model) -> float:
 
 async def _fit(request: CompletionRequest, model: Model) -> CompletionRequest:
     """The request as the model's budget allows: whole snippets go first, then the far ends of the file."""
-    if not _sees_suffix(model):
-        request = replace(request, suffix="")
     alone = replace(request, snippets=())
-    if _certainly_fits(request, alone, model):
-        return request
     alone_tokens = await _prompt_tokens(alone, model)
     if alone_tokens > model.prompt_tokens:
         return await _fit_text(alone, model)
@@ -199,17 +199,21 @@ async def _fit(request: CompletionRequest, model: Model) -> CompletionRequest:
     return _with(request, best_first[:kept])
 
 
-def _certainly_fits(request: CompletionRequest, alone: CompletionRequest, model: Model) -> bool:
-    """Whether nothing need be counted: no tokenizer makes more tokens than there are bytes."""
-    if len(request.prefix) + len(request.suffix) > model.prompt_tokens:
-        return False  # And nothing need be rendered to see that.
-    most_tokens = _bytes(request, model)
-    most_snippet_tokens = most_tokens - _bytes(alone, model) if request.snippets else 0
-    return most_tokens + _around(model) <= model.prompt_tokens and most_snippet_tokens <= model.snippet_tokens
+def _certain(request: CompletionRequest, model: Model) -> Generation | None:
+    """The call where nothing need be counted: no tokenizer makes more tokens than there are bytes."""
+    if len(request.prefix) + len(request.suffix) > model.prompt_tokens or request.max_tokens == 0:
+        return None  # And nothing need be rendered to see that.
+    generation = _generation(request, model)
+    most_tokens = _bytes(generation)
+    most_snippet_tokens = 0
+    if request.snippets:
+        most_snippet_tokens = most_tokens - _bytes(_generation(replace(request, snippets=()), model))
+    fits = most_tokens + _around(model) <= model.prompt_tokens and most_snippet_tokens <= model.snippet_tokens
+    return generation if fits else None
 
 
-def _bytes(request: CompletionRequest, model: Model) -> int:
-    return len(_sent(request, model).encode("utf-8", "replace"))
+def _bytes(generation: Generation) -> int:
+    return len(_sent(generation).encode("utf-8", "replace"))
 
 
 def _sees_suffix(model: Model) -> bool:
@@ -236,11 +240,10 @@ async def _fits(request: CompletionRequest, model: Model, limit_tokens: int) -> 
 
 async def _prompt_tokens(request: CompletionRequest, model: Model) -> int:
     """How many tokens all that is sent for `request` has."""
-    return await model.provider.count_tokens(_sent(request, model)) + _around(model)
+    return await model.provider.count_tokens(_sent(_generation(request, model))) + _around(model)
 
 
-def _sent(request: CompletionRequest, model: Model) -> str:
-    generation = _generation(request, model)
+def _sent(generation: Generation) -> str:
     return "".join((generation.prompt, generation.suffix, *(message.text for message in generation.messages)))
 
 
