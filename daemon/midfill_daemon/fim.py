@@ -114,13 +114,13 @@ def defuse(text: str, format_name: str) -> str:
     Services read control tokens anywhere in a prompt, so a file about tokenizers could end its own prefix. One space
     keeps the text legible to the model, shows in a log of the prompt, and cannot form another token.
     """
-    return DANGERS[format_name].sub(_split, text)
+    dangers = DANGERS[format_name]
+    split = dangers.tokens.sub(_split, text)
+    return f" {split}" if split.startswith(dangers.starts) else split
 
 
 def _split(match: re.Match[str]) -> str:
-    token = match[0]
-    # At the start of the text the template has already written the line break that the token begins with.
-    return f"{token[0]} {token[1:]}" if not match["start"] else f" {token}"
+    return f"{match[0][0]} {match[0][1:]}"
 
 
 def clean_start(format_name: str, prefix: str, text: str) -> str:
@@ -375,12 +375,21 @@ CONTROL_SHAPES = (r"<\|[^\s<>|\[\]]{1,64}\|>", r"<｜[^\s<>｜\[\]]{1,64}｜>")
 """How most vocabularies write control tokens: this covers the many that no row lists."""
 
 
-def _danger(row: FimFormat) -> re.Pattern[str]:
+@dataclass(frozen=True, slots=True)
+class Dangers:
+    """What a text of the user must not say to the models of one format."""
+
+    tokens: re.Pattern[str]
+    """Only literals begin it: then the search skips to their first letters, and takes a hundredth of the time."""
+    starts: tuple[str, ...]
+    """Tokens that begin with a line break, without it: at the start of a text the template has written it already."""
+
+
+def _dangers(row: FimFormat) -> Dangers:
     tokens = sorted(row.control)
-    starts = "|".join(re.escape(token[1:]) for token in tokens if token.startswith("\n"))
-    at_start = rf"\A(?P<start>{starts})" if starts else r"(?P<start>(?!))"
-    return re.compile("|".join((at_start, *CONTROL_SHAPES, *map(re.escape, tokens))))
+    pattern = re.compile("|".join((*CONTROL_SHAPES, *map(re.escape, tokens))))
+    return Dangers(pattern, tuple(token[1:] for token in tokens if token.startswith("\n")))
 
 
-DANGERS: Mapping[str, re.Pattern[str]] = {name: _danger(row) for name, row in FORMATS.items()}
+DANGERS: Mapping[str, Dangers] = {name: _dangers(row) for name, row in FORMATS.items()}
 """What `defuse` looks for, per format."""
