@@ -58,6 +58,72 @@ class CompletionRequest:
         return {**values, "snippets": snippets}
 
 
+# --- the writing tasks --------------------------------------------------------------------------
+
+Input = Literal["selection", "document", "diff"]
+Output = Literal["replace", "below", "text", "items"]
+"""What becomes of an answer: it takes the place of the input, goes below it, is only shown, or is a list of values."""
+
+Verdict = Literal["ok", "unchanged", "ask"]
+"""Of a guard on a whole answer: use it; there was nothing to do; something was lost, so ask before it is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class WritingRequest:
+    """A text and what to do with it. All texts have `\\n` line ends; which task it is says the route."""
+
+    text: str
+    """The selection, the document or the diff."""
+    before: str = ""
+    after: str = ""
+    """What stands around a selection; read only by tasks that say so (`TaskInfo.context`)."""
+    language: str = ""
+    """The editor's id of the document's language, as `markdown`."""
+    path: str = ""
+    """Relative to the workspace, with `/`."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """By `TaskOption.name`."""
+    request_id: str = ""
+    """Chosen by the client; a request that is sent again with the same id is paid once. "": it gets one."""
+
+    def raw(self) -> Raw:
+        """As it travels."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOption:
+    """Something to choose before a task runs: the target language, the tone, an instruction."""
+
+    name: str
+    title: str
+    choices: tuple[str, ...] = ()
+    """Proposals; any short text is taken."""
+    default: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """One task as menus and command lines show it: GET /v1/tasks."""
+
+    name: str
+    title: str
+    input: Input
+    output: Output
+    options: tuple[TaskOption, ...] = ()
+    context: bool = False
+    """Whether it reads what stands around a selection."""
+    ready: bool = True
+    via: str = "model"
+    """`model`, or the name of the way without one that answers now."""
+    reason: str = ""
+    """Why it is not ready, with the tier to configure."""
+    credits: int = 1
+    own: bool = False
+    """Whether the user has added it."""
+
+
 # --- events, one JSON object a line --------------------------------------------------------------
 
 

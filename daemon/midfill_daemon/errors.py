@@ -5,6 +5,8 @@ MidfillError
 ├── ConfigError           config                a settings file or variable is wrong; names file and line
 ├── NotAllowed            not_allowed           the caller may not do this
 ├── NotFound              not_found             no such task, run or call
+├── OutOfCredits          out_of_credits        the workspace has used up its credits; the message says until when
+├── BadOutput             bad_output            the model's answer is of no use, even after it was asked to mend it
 ├── Draining              draining              the daemon is about to exit; ask its successor
 ├── Busy                  busy                  the queue for this model is full
 ├── Preempted             preempted             a speculative call gave way to one that somebody waits for
@@ -48,6 +50,14 @@ class NotAllowed(MidfillError):
 
 class NotFound(MidfillError):
     code = "not_found"
+
+
+class OutOfCredits(MidfillError):
+    code = "out_of_credits"
+
+
+class BadOutput(MidfillError):
+    code = "bad_output"
 
 
 class Draining(MidfillError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -10,9 +10,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from midfill_daemon import contract
 from midfill_daemon.bucket import Buckets
 from midfill_daemon.contract import Event, Raw
-from midfill_daemon.errors import NotFound, ProviderTimeout
+from midfill_daemon.errors import BadInput, NotFound, ProviderTimeout
 from midfill_daemon.gateway import Gateway
 from midfill_daemon.identity import Caller
+
+ID_LIMIT_CHARS = 128
 
 RequestT = TypeVar("RequestT")
 PlanT = TypeVar("PlanT")
@@ -30,6 +32,26 @@ class Guard(Protocol):
     def close(self) -> Iterable[Event]: ...
 
 
+class Credits(Protocol):
+    """What runs cost. Both are safe to repeat with the same request id, in any order and from several processes."""
+
+    async def reserve(self, caller: Caller, request: str, task: str, amount: int) -> None:
+        """Take credits aside. Raises OutOfCredits when the workspace has too few."""
+
+    async def settle(self, caller: Caller, request: str, *, used: bool) -> None:
+        """Spend what was reserved, or give it back."""
+
+
+class Unmetered:
+    """Everything is free."""
+
+    async def reserve(self, caller: Caller, request: str, task: str, amount: int) -> None:
+        pass
+
+    async def settle(self, caller: Caller, request: str, *, used: bool) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What a task may use; passed, never imported."""
@@ -37,6 +59,7 @@ class Services:
     gateway: Gateway
     buckets: Buckets
     """How often each editor may ask for a completion."""
+    credits: Credits = field(default_factory=Unmetered)
 
 
 @dataclass(slots=True)
@@ -47,6 +70,8 @@ class Run:
     services: Services
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     waiting: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
+    request: str = ""
+    """What its credits are booked under."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the Result event will report: tokens, finish and the like."""
 
@@ -77,10 +102,34 @@ class Task(Generic[RequestT, PlanT]):
     route: Callable[[RequestT, Run], Awaitable[PlanT]]
     handle: Callable[[PlanT, Run], AsyncGenerator[str | Event, None]]
     guard: Callable[[PlanT], Guard]
+    credits: int = 0
+    """What one run costs; 0 is unmetered, and then nothing of it touches the records."""
 
-    async def run(self, raw: Raw, run: Run) -> AsyncGenerator[Event, None]:
-        """Parse, route, handle, guard: the same for every task. Ends with a Result or raises a MidfillError."""
-        plan = await self.route(self.parse(raw), run)
+    def run(self, raw: Raw, run: Run) -> AsyncGenerator[Event, None]:
+        """Parse, reserve, route, handle, guard, settle: the same for every task.
+
+        Ends with a Result or raises a MidfillError. A run that fails or is closed before its Result costs nothing.
+        """
+        request = self.parse(raw)
+        if not self.credits:
+            return self._answer(request, run)
+        run.request = _request_id(raw) or run.id
+        return self._paid(request, run)
+
+    async def _paid(self, request: RequestT, run: Run) -> AsyncGenerator[Event, None]:
+        await run.services.credits.reserve(run.caller, run.request, self.name, self.credits)
+        used = False
+        try:
+            async with aclosing(self._answer(request, run)) as events:
+                async for event in events:
+                    # Before it is sent: who has the answer has had what it costs.
+                    used = isinstance(event, contract.Result)
+                    yield event
+        finally:
+            await _to_its_end(run.services.credits.settle(run.caller, run.request, used=used))
+
+    async def _answer(self, request: RequestT, run: Run) -> AsyncGenerator[Event, None]:
+        plan = await self.route(request, run)
         guard = self.guard(plan)
         async with aclosing(self.handle(plan, run)) as chunks:
             async for chunk in chunks:
@@ -91,6 +140,23 @@ class Task(Generic[RequestT, PlanT]):
         for event in guard.close():
             yield event
         yield contract.Result(run.facts)
+
+
+def _request_id(raw: Raw) -> str:
+    value = raw.get("request_id", "")
+    if not isinstance(value, str) or len(value) > ID_LIMIT_CHARS:
+        raise BadInput(f"request_id: must be a text of at most {ID_LIMIT_CHARS} characters")
+    return value
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what must happen even if the run is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 class AnyTask(Protocol):

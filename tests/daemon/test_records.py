@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, func, insert, select
 from sqlalchemy.dialects import registry
 from sqlalchemy.schema import CreateTable
 
 from midfill_daemon.config import Records
-from midfill_daemon.errors import Internal
+from midfill_daemon.errors import Internal, NotFound
 from midfill_daemon.records import feedback, requests, schema
 from midfill_daemon.records.writer import Pace, Writer
 
@@ -478,3 +478,29 @@ async def test_forgotten_text_is_gone_from_the_file(database: Path) -> None:
         await writer.flush()
     assert b"a-very-private-prompt" not in database.read_bytes()
     assert len(requests.last(database, 9)) == 1
+
+
+# --- transactions ---------------------------------------------------------------------------------
+
+
+async def test_a_transaction_gives_what_its_work_gives(database: Path) -> None:
+    with writing(database) as writer:
+        with pytest.raises(NotFound, match="no such row"):
+            await writer.transact(_fail)
+        assert await writer.transact(_count_rows) == 0, "what failed is undone"
+
+
+async def test_after_the_end_a_transaction_is_refused(database: Path) -> None:
+    with writing(database) as writer:
+        pass
+    with pytest.raises(Internal, match="closed"):
+        await writer.transact(_count_rows)
+
+
+def _fail(connection: Connection) -> None:
+    connection.execute(insert(schema.CALLERS), {"user": "somebody", "at": 1.0})
+    raise NotFound("no such row")
+
+
+def _count_rows(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(schema.CALLERS)).scalar_one())

@@ -32,6 +32,9 @@ class Request:
     text_bytes: int
     prompt: str | None
     response: str | None
+    run: str
+    experiment: str
+    arm: str
 
 
 @dataclass(frozen=True, slots=True)

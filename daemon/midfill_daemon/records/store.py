@@ -5,10 +5,10 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -37,6 +37,8 @@ from midfill_daemon.records import Unwritable, schema
 from midfill_daemon.records.schema import REQUESTS
 
 log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 Row = tuple[str, Mapping[str, Any]]
 """A table's name and one row for it."""
@@ -91,6 +93,11 @@ class Store:
                 if values:
                     connection.execute(insert(schema.TABLES[name]), values)
         return sum(map(len, fitting.values()))
+
+    def transact(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """What `work` gives, in one exclusive transaction; whatever it raises undoes it and comes out as it is."""
+        with _coded(), self._engine.begin() as connection:
+            return work(connection)
 
     def purge(self, now: float, keep_days: int, keep_mb: int) -> None:
         """Forgets the text of prompts and answers beyond these limits, and rows older than a year."""
@@ -179,6 +186,7 @@ def _engine(database: Path, busy_timeout_ms: int) -> Engine:
             "auto_vacuum=INCREMENTAL",  # counts only before the first table
             "journal_mode=WAL",
             "synchronous=NORMAL",
+            "foreign_keys=ON",
             "secure_delete=ON",  # purged prompts must not stay readable in free pages
         ):
             connection.execute(f"PRAGMA {setting}").close()

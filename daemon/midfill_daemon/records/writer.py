@@ -10,15 +10,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from midfill_daemon import config
+from midfill_daemon.errors import Internal
 from midfill_daemon.records import Unwritable
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from midfill_daemon.records.store import Row, Store
 
 log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Writer:
         self._queue: deque[_Entry] = deque()
         self._queued_chars = 0
         self._flushes: list[Future[None]] = []
+        self._jobs: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
         self._closing = False
         self._ended = False
         self._written = self._batches = self._dropped = 0
@@ -106,6 +112,20 @@ class Writer:
             self._wake.notify()
         await asyncio.wrap_future(done)
 
+    async def transact(self, work: "Callable[[Connection], ResultT]") -> ResultT:
+        """What `work` gives, run in the thread in one transaction, once all jobs before it have run.
+
+        Raises what it raises, and Internal when the database takes nothing at the moment. Cancelling the wait does
+        not undo it.
+        """
+        done: Future[ResultT] = Future()
+        with self._wake:
+            if self._ended or self._closing or not self._thread.is_alive():
+                raise Internal("the records are closed")
+            self._jobs.append((work, done))
+            self._wake.notify()
+        return await asyncio.shield(asyncio.wrap_future(done))
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Writes the rest and ends the thread. Blocks: run it in a thread of its own where a loop must go on."""
         with self._wake:
@@ -138,12 +158,13 @@ class Writer:
                 self._wake.wait_for(self._is_batch_due, self._pace.batch_s)
 
     def _is_urgent(self) -> bool:
-        return bool(self._closing or self._flushes)
+        return bool(self._closing or self._flushes or self._jobs)
 
     def _is_batch_due(self) -> bool:
         return self._is_urgent() or len(self._queue) >= self._pace.batch_rows
 
     def _round(self) -> None:
+        self._do_jobs()
         with self._wake:
             flushes, self._flushes = self._flushes, []
             closing = self._closing
@@ -155,6 +176,24 @@ class Writer:
         for flush in flushes:
             _resolve(flush)
         self._ended = self._ended or closing
+
+    def _do_jobs(self) -> None:
+        while True:
+            with self._wake:
+                if not self._jobs:
+                    return
+                work, done = self._jobs.popleft()
+            self._do(work, done)
+
+    def _do(self, work: "Callable[[Connection], Any]", done: "Future[Any]") -> None:
+        try:
+            result = self._store().transact(work)
+        except Unwritable as exc:
+            done.set_exception(Internal(f"the records take nothing at the moment ({exc.reason})"))
+        except Exception as exc:  # noqa: BLE001 - whatever work raises is for who waits for it
+            done.set_exception(exc)
+        else:
+            done.set_result(result)
 
     def _is_purge_due(self) -> bool:
         return self._purged_at is None or self._clock() - self._purged_at >= self._pace.purge_s
@@ -248,6 +287,10 @@ class Writer:
             self._queue.clear()
             self._queued_chars = 0
             flushes, self._flushes = self._flushes, []
+            jobs = list(self._jobs)
+            self._jobs.clear()
+        for _, done in jobs:
+            done.set_exception(Internal("the records are closed"))
         for flush in flushes:
             _resolve(flush)
 
