@@ -42,6 +42,13 @@ RECORD = """([name, source]) => {
     look();
 }"""
 
+RECORDED = """async name => {
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+    const seen = window[name];
+    window[name] = null;
+    return seen;
+}"""
+
 STATUS_TEXT = f"""() => document.querySelector('{STATUS} a')?.getAttribute('aria-label') ?? ''"""
 
 
@@ -187,10 +194,8 @@ class Window:
         self.page.evaluate(RECORD, [name, source])
 
     def recorded(self, name: str) -> Sequence[str]:
-        """The values so far; ends the recording."""
-        seen: list[str] = self.page.evaluate(
-            f"() => {{ const seen = window.{name}; window.{name} = null; return seen; }}"
-        )
+        """The values up to the frame after the next, in which what is there now has been noted; ends the recording."""
+        seen: list[str] = self.page.evaluate(RECORDED, name)
         return seen
 
 
