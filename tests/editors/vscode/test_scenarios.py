@@ -61,6 +61,7 @@ def test_what_was_undone_and_is_typed_again_shows_at_once(window: Window) -> Non
     window.press("Control+z")
     window.until_saved("undo.py", "total = sum")
     window.press("Backspace")
+    window.until_ghost_is_gone()  # Else what is seen next could be the one of before.
     window.type("m")
     window.until_ghost(CALL)
     window.until_explained("It came from the cache")
