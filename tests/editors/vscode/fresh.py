@@ -38,8 +38,11 @@ def _try(folder: Path, executable: str, installed: install.Installed) -> int:
     home = folder / "home"
     (folder / "code/project").mkdir(parents=True)
     home.mkdir()
+    (folder / "run").mkdir(mode=0o700)
     (folder / "code/project/sum.py").write_text(CODE)
-    environment = with_programs({"HOME": str(home), "LANG": "C.UTF-8", "MIDFILL_DAEMON_IDLE_EXIT_S": "120"})
+    # A daemon of whoever runs this would answer in its socket's usual place.
+    account = {"HOME": str(home), "XDG_RUNTIME_DIR": str(folder / "run"), "LANG": "C.UTF-8"}
+    environment = with_programs({**account, "MIDFILL_DAEMON_IDLE_EXIT_S": "120"})
     try:
         with (
             serving(installed, folder / "code", environment) as server,
